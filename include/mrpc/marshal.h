@@ -38,6 +38,7 @@ typedef struct mrpc_extent {
 
 enum {
     MRPC_EXTERNAL_THRESHOLD = 4096, /* default of mrpc_gather.threshold, bytes */
+    MRPC_EXTENT_LIMIT = 1024,       /* extents of one message */
     MRPC_DEPTH_LIMIT = 100,         /* nesting of messages; the same as libprotobuf's */
     MRPC_STAMP_SIZE = 16            /* bytes of a build's stamp, NUL-padded */
 };
@@ -53,13 +54,13 @@ struct mrpc_gather {
     size_t capacity;    /* bytes that there is room for */
     mrpc_extent *extents;
     uint32_t extent_count;
-    uint32_t extent_capacity;
+    uint32_t extent_capacity; /* when it is reached, what follows is copied into block whatever its size */
     uint32_t threshold; /* bytes fields and numeric lists of at least so many bytes are referenced; UINT32_MAX: never */
     uint32_t depth;     /* of nesting that is still allowed */
     size_t limit;       /* most bytes of block and extents together */
-    /* Makes block hold at least `capacity` bytes, and extents at least `extents` entries, keeping what is in them; both may
-     * move. Returns 0, MRPC_ENOMEM or MRPC_ELIMIT. */
-    int (*grow)(mrpc_gather *gather, size_t capacity, uint32_t extents);
+    /* Makes block hold at least `capacity` bytes, keeping what is in it; block may move. Returns 0, MRPC_ENOMEM or
+     * MRPC_ELIMIT. */
+    int (*grow)(mrpc_gather *gather, size_t capacity);
     void *context;      /* of grow */
     const char *stamp;  /* set by the codec: the module's build stamp, in the module's memory; the caller copies it at once */
     const char *where;  /* on failure, the full name of the field; in the module's memory; the caller copies it at once */
