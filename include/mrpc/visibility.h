@@ -5,7 +5,7 @@
 
 #define MRPC_API __attribute__((visibility("default")))
 #define MRPC_HIDDEN __attribute__((visibility("hidden")))
-#define MRPC_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define MRPC_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
 #define MRPC_MUST_CHECK __attribute__((warn_unused_result))
 
 #define MRPC_LIKELY(condition) __builtin_expect(!!(condition), 1)

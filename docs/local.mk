@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# docs/ - manual pages, made by scdoc when it is there
+EXTRA_DIST += $(MAN_PAGES:=.scd)
+if HAVE_SCDOC
+man_MANS += $(MAN_PAGES)
+CLEANFILES += $(MAN_PAGES)
+docs/man/%: docs/man/%.scd
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(SCDOC) <$< >$@.tmp && mv $@.tmp $@
+endif

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The public headers, every one that is installed.
+mrpcinclude_HEADERS += include/mrpc/error.h include/mrpc/heap.h include/mrpc/visibility.h

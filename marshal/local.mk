@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# marshal/ - what it adds to the build; Makefile.am says how.
+libmrpc_la_SOURCES += marshal/error.c

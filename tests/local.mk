@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# tests/ - how tests are run; what they are stands in the fragment of each kind
+#
+# Every test runs under tests/run-test: in a process group of its own, with a time limit (TEST_TIMEOUT seconds), and
+# it fails when it leaves a process behind. It finds the trees in $top_srcdir and $top_builddir.
+TEST_TIMEOUT = 120
+TEST_EXTENSIONS = .sh
+LOG_COMPILER = tests/run-test$(EXEEXT)
+SH_LOG_COMPILER = tests/run-test$(EXEEXT)
+AM_TESTS_ENVIRONMENT = \
+	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
+	top_builddir='$(abs_top_builddir)'; export top_builddir; \
+	TEST_TIMEOUT="$${TEST_TIMEOUT:-$(TEST_TIMEOUT)}"; export TEST_TIMEOUT; \
+	CC='$(CC)'; export CC; CXX='$(CXX)'; export CXX; PROTOC='$(PROTOC)'; export PROTOC; \
+	ASAN_OPTIONS="$${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1}"; export ASAN_OPTIONS; \
+	UBSAN_OPTIONS="$${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}"; export UBSAN_OPTIONS; \
+	TSAN_OPTIONS="$${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}"; export TSAN_OPTIONS;
+
+check_PROGRAMS += tests/run-test
+tests_run_test_SOURCES = tests/run-test.c
+
+# Without cmocka most tests could not even be compiled: say so at once instead of testing less.
+if !HAVE_CMOCKA
+cmocka_is_there := $(if $(filter check distcheck,$(MAKECMDGOALS)),$(error make check needs cmocka: \
+	install it (on Debian: apt-get install libcmocka-dev) and run configure again))
+endif
+
+include $(srcdir)/tests/unit/local.mk
+include $(srcdir)/tests/golden/local.mk
+include $(srcdir)/tests/e2e/local.mk
+include $(srcdir)/tests/sim/local.mk
+include $(srcdir)/tests/fuzz/local.mk
+include $(srcdir)/tests/install/local.mk

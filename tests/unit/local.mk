@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# tests/unit/ - one cmocka program for each source file under test
+check_PROGRAMS += tests/unit/test_error
+TESTS += tests/unit/test_error
+tests_unit_test_error_SOURCES = tests/unit/test_error.c
+tests_unit_test_error_LDADD = $(TEST_LDADD)
