@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* channel.h - the client's way to a server: an address, and a connection that is made and remade as needed */
+#ifndef MRPC_CHANNEL_H
+#define MRPC_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <mrpc/error.h>
+#include <mrpc/heap.h>
+#include <mrpc/runtime.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mrpc_channel mrpc_channel;
+
+/* What a connection is allowed and how it behaves; for channels and servers alike. Zero means the default. */
+typedef struct mrpc_connection_options {
+    size_t size;                   /* sizeof(mrpc_connection_options) */
+    uint64_t max_message;          /* bytes of one received message; default 64 MiB */
+    uint32_t max_calls;            /* open at once on a connection, as accepted from the peer; default 4,096 */
+    uint64_t window;               /* bytes in flight of each stream direction; default 1 MiB */
+    uint32_t chunk;                /* largest frame payload, bytes, 32 KiB to 16 MiB; default 64 KiB */
+    const char *congestion;        /* tcp: congestion control, e.g. "cubic"; NULL: the host's default */
+    uint32_t send_buffer;          /* tcp: SO_SNDBUF, bytes; 0: the kernel's choice */
+    uint32_t receive_buffer;       /* tcp: SO_RCVBUF */
+    uint32_t keepalive_s;          /* tcp: idle seconds before probes; 0: the kernel's default, no probes */
+    uint32_t busy_poll_us;         /* tcp: SO_BUSY_POLL */
+    const char *source;            /* tcp, client: numeric source address */
+    uint64_t zero_copy;            /* tcp: MSG_ZEROCOPY for payloads from so many bytes on; 0: never */
+    uint64_t shm_data;             /* shm: bytes of the ring's data area each way; default 4 MiB */
+    uint64_t shm_references;       /* shm: bytes that may be out by reference; default 256 MiB */
+    bool shm_copy;                 /* shm: copy referenced payloads in, so that they can't change under the reader */
+} mrpc_connection_options;
+
+/* Options of a channel. Zero means the default. */
+typedef struct mrpc_channel_options {
+    size_t size;                     /* sizeof(mrpc_channel_options) */
+    mrpc_runtime *runtime;           /* NULL: a runtime of its own with default options */
+    uint64_t timeout_ms;             /* of calls that name none; 0: none */
+    uint32_t connect_timeout_ms;     /* of one attempt; default 20,000 */
+    uint32_t backoff_min_ms;         /* before the second attempt; default 100; grows by 1.6 with 20 % of jitter */
+    uint32_t backoff_max_ms;         /* default 30,000 */
+    uint32_t max_pending;            /* calls begun and not ended; default 65,536 */
+    mrpc_connection_options connection;
+} mrpc_channel_options;
+
+/* A channel to `address`: tcp://HOST:PORT, shm://NAME, sim://NAME. `options` may be NULL. Does not connect yet and does not block; calls, or
+ * mrpc_channel_connect(), do. The caller closes it with mrpc_channel_close(). Errors: EINVAL (address, option), ENOMEM, ESYS, ENOTSUP (no such transport). */
+MRPC_API MRPC_MUST_CHECK int mrpc_channel_new(mrpc_channel **channel, const char *address, const mrpc_channel_options *options, mrpc_error *error);
+
+/* Waits until the channel is connected, or the time is up: ETIMEDOUT, ESYS (with what the last attempt met), EDEADLK. Drives the runtime. */
+MRPC_API MRPC_MUST_CHECK int mrpc_channel_connect(mrpc_channel *channel, int timeout_ms, mrpc_error *error);
+
+/* Ends calls that are open with CANCELLED (their callbacks run first), closes the connection, frees the channel. Blocks only for another thread that drives. Not from a handler or
+ * callback of the same runtime: there it is deferred until that returns. NULL is allowed. */
+MRPC_API void mrpc_channel_close(mrpc_channel *channel);
+
+MRPC_API mrpc_runtime *mrpc_channel_runtime(mrpc_channel *channel);
+
+/* The heap for requests: large fields of messages made in it travel without a copy where the transport can. Owned by the channel. */
+MRPC_API mrpc_heap *mrpc_channel_heap(mrpc_channel *channel);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MRPC_CHANNEL_H */

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mrpc.h - all of the public interface */
+#ifndef MRPC_MRPC_H
+#define MRPC_MRPC_H
+
+#include <mrpc/call.h>
+#include <mrpc/channel.h>
+#include <mrpc/error.h>
+#include <mrpc/heap.h>
+#include <mrpc/message.h>
+#include <mrpc/queue.h>
+#include <mrpc/runtime.h>
+#include <mrpc/server.h>
+#include <mrpc/service.h>
+
+#endif /* MRPC_MRPC_H */
