@@ -19,9 +19,17 @@ AM_TESTS_ENVIRONMENT = \
 check_PROGRAMS += tests/run-test
 tests_run_test_SOURCES = tests/run-test.c
 
+TESTS += tests/run-test.sh tests/headers.sh tests/exports.sh
+dist_check_SCRIPTS += tests/run-test.sh tests/headers.sh tests/exports.sh
+
+# The tests that look at functions and data from within, which is where a sanitizer sees most.
+.PHONY: check-inside
+check-inside:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(filter tests/unit/% tests/sim/% tests/fuzz/%,$(filter-out %.sh,$(TESTS)))'
+
 # Without cmocka most tests could not even be compiled: say so at once instead of testing less.
 if !HAVE_CMOCKA
-cmocka_is_there := $(if $(filter check distcheck,$(MAKECMDGOALS)),$(error make check needs cmocka: \
+cmocka_is_there := $(if $(filter check check-% distcheck,$(MAKECMDGOALS)),$(error make check needs cmocka: \
 	install it (on Debian: apt-get install libcmocka-dev) and run configure again))
 endif
 

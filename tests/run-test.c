@@ -4,9 +4,10 @@
  *
  *     run-test COMMAND [ARGUMENT...]
  *
- * The limit is TEST_TIMEOUT seconds. The runner adopts whatever the test starts (PR_SET_CHILD_SUBREAPER), so also
- * what became a daemon is found, killed and counted as a failure. Exit status: the test's; 1 when it was killed,
- * timed out or left a process behind; 99 (automake's "hard error") when it could not be run.
+ * The limit is TEST_TIMEOUT seconds (120); what a test leaves behind has TEST_GRACE seconds (5) to end by itself. The
+ * runner adopts whatever the test starts (PR_SET_CHILD_SUBREAPER), so also what became a daemon is found, killed and
+ * counted as a failure. Exit status: the test's; 1 when it was killed, timed out or left a process behind; 99
+ * (automake's "hard error") when it could not be run.
  */
 #include "config.h"
 
@@ -21,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HARD_ERROR = 99, POLL_MS = 10, GRACE_MS = 5000 };
+enum { HARD_ERROR = 99, POLL_MS = 10 };
 
 static long now_ms(void)
 {
@@ -93,6 +94,14 @@ static void kill_all(pid_t group, int *status, bool *ended)
         (void)reap(group, status, ended, true, 2 * POLL_MS);
 }
 
+/* Seconds from the environment; 0 when they make no sense. */
+static long seconds_from(const char *variable, long otherwise)
+{
+    const char *text = getenv(variable);
+    long seconds = text == NULL ? otherwise : strtol(text, NULL, 10);
+    return seconds < 0 || seconds > 86400 ? 0 : seconds;
+}
+
 static pid_t start(char **command)
 {
     pid_t pid = fork();
@@ -123,10 +132,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: run-test COMMAND [ARGUMENT...]\n");
         return HARD_ERROR;
     }
-    const char *text = getenv("TEST_TIMEOUT");
-    long limit = text == NULL ? 120 : strtol(text, NULL, 10);
-    if (limit <= 0 || limit > 86400 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
-        fprintf(stderr, "run-test: TEST_TIMEOUT must be 1 to 86400 seconds, and the kernel Linux 3.4 or later\n");
+    long limit = seconds_from("TEST_TIMEOUT", 120), grace = seconds_from("TEST_GRACE", 5);
+    if (limit == 0 || grace == 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+        fprintf(stderr, "run-test: TEST_TIMEOUT and TEST_GRACE must be 1 to 86400 seconds, and Linux 3.4 or later\n");
         return HARD_ERROR;
     }
     pid_t pid = start(argv + 1);
@@ -138,7 +146,7 @@ int main(int argc, char **argv)
     int status = 0;
     bool ended = false, clean = reap(pid, &status, &ended, false, limit * 1000), timed_out = !ended;
     /* What is just about to exit may do so: only what stays is a leak. */
-    bool left_behind = !timed_out && !clean && !reap(pid, &status, &ended, true, GRACE_MS);
+    bool left_behind = !timed_out && !clean && !reap(pid, &status, &ended, true, grace * 1000);
     if (timed_out || left_behind) {
         each_child(describe_child);
         kill_all(pid, &status, &ended);

@@ -30,7 +30,7 @@ extern "C" {
 /* Unknown fields of a message, in the protobuf encoding, kept so that they are passed on. */
 typedef struct mrpc_unknown {
     size_t size;
-    uint8_t data[];
+    __extension__ uint8_t data[]; /* C++ has no such member, but its compilers do */
 } mrpc_unknown;
 
 /* The head of every generated message. */

@@ -1,2 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# tests/install/ - what it adds to the build; Makefile.am says how.
+# tests/install/ - an outside project against what was installed: make install DESTDIR=D && make installcheck DESTDIR=D
+EXTRA_DIST += tests/install/installed.sh tests/install/plain.c
+
+installcheck-local: tests/run-test$(EXEEXT)
+	$(AM_V_at)$(AM_TESTS_ENVIRONMENT) \
+	DESTDIR='$(DESTDIR)' bindir='$(bindir)' libdir='$(libdir)' datadir='$(datadir)' TEST_TIMEOUT=300 \
+		tests/run-test$(EXEEXT) $(srcdir)/tests/install/installed.sh
