@@ -6,7 +6,7 @@
  * reach, so that it needs nothing of another module. The same source is linked into a program, or built as a shared
  * object that the runtime loads and replaces while calls are in flight. A module keeps no state between messages, no
  * message points into it, and its only undefined symbols are those of the C library's string functions. All it needs
- * to work on comes in through mrpc_gather, mrpc_scatter, mrpc_encoder and mrpc_decoder; the helpers that generated code
+ * to work on comes in through mrpc_gather, mrpc_scatter and mrpc_decoder; the helpers that generated code
  * uses are static inline functions in <mrpc/marshal/native.h> and <mrpc/marshal/protobuf.h>.
  *
  * docs/PROTOCOL.md describes both encodings.
@@ -58,12 +58,14 @@ struct mrpc_gather {
     uint32_t threshold; /* bytes fields and numeric lists of at least so many bytes are referenced; UINT32_MAX: never */
     uint32_t depth;     /* of nesting that is still allowed */
     size_t limit;       /* most bytes of block and extents together */
-    /* Makes block hold at least `capacity` bytes, keeping what is in it; block may move. Returns 0, MRPC_ENOMEM or
-     * MRPC_ELIMIT. */
+    /* Makes block hold at least `capacity` bytes, keeping the first `size` bytes of it; block may move. Returns 0,
+     * MRPC_ENOMEM or MRPC_ELIMIT. */
     int (*grow)(mrpc_gather *gather, size_t capacity);
     void *context;      /* of grow */
+    size_t extent_size; /* bytes of all extents, set by marshal */
     const char *stamp;  /* set by the codec: the module's build stamp, in the module's memory; the caller copies it at once */
     const char *where;  /* on failure, the full name of the field; in the module's memory; the caller copies it at once */
+    const char *what;   /* on failure, the reason, in words; likewise */
 };
 
 /* The input of native unmarshalling, worked on in place. block[0 .. size) is aligned to 8, private to the receiver and
@@ -88,11 +90,13 @@ typedef struct mrpc_decoder {
     const uint8_t *end;
     const uint8_t *start;
     mrpc_arena *arena;     /* strings, bytes, lists and sub-messages are taken from it */
+    /* mrpc_arena_grow, handed in so that a module needs no symbol of the library. */
+    void *(*grow)(mrpc_arena *arena, size_t bytes);
     uint32_t depth;
-    uint32_t flags;        /* 0 */
+    uint32_t flags;        /* 0; the codec's own while it runs */
     const char *stamp;
-    const char *where;
-    const char *what;
+    const char *where;     /* on failure, the full name of the field or of the message */
+    const char *what;      /* on failure, the reason, in words */
 } mrpc_decoder;
 
 /* What a module does for one type of message. Each function returns 0 or MRPC_E…; on failure nothing is to be used. */
@@ -109,7 +113,7 @@ typedef struct mrpc_codec {
     int (*unmarshal)(mrpc_scatter *scatter);
     /* Appends the message in the protobuf encoding to block; extents stay unused. Errors as marshal. */
     int (*encode)(mrpc_gather *gather, const void *message);
-    /* Merges [cursor, end) into a constructed message. EFORMAT, ENOMEM. */
+    /* Merges [cursor, end) into a message that was constructed, or zeroed but for its arena. EFORMAT, ENOMEM. */
     int (*decode)(mrpc_decoder *decoder, void *message);
 } mrpc_codec;
 

@@ -30,6 +30,7 @@ extern "C" {
 /* Unknown fields of a message, in the protobuf encoding, kept so that they are passed on. */
 typedef struct mrpc_unknown {
     size_t size;
+    size_t capacity; /* bytes that there is room for in data; 0: exactly `size`, as in received messages */
     __extension__ uint8_t data[]; /* C++ has no such member, but its compilers do */
 } mrpc_unknown;
 
