@@ -8,17 +8,16 @@
 #
 #     include $(shell pkg-config --variable=mrpcdatadir mrpc)/mrpc.mk
 #
-# May be set: PROTOC, PROTOC_GEN_MRPC (the programs), MRPC_PROTOCFLAGS (more for protoc: -IFOLDER for imports,
+# May be set: PROTOC (protoc), PROTOC_GEN_MRPC (the plugin's path; otherwise found in PATH), MRPC_PROTOCFLAGS (more for protoc: -IFOLDER for imports,
 # --mrpc_opt=OPTION for the plugin), MRPC_MODULE_CFLAGS (for the C compiler, beside CFLAGS).
 # Imports are searched beside the file and where MRPC_PROTOCFLAGS says. The outputs go to the folder that the target
 # names, so that VPATH builds work.
 PROTOC ?= protoc
-PROTOC_GEN_MRPC ?= protoc-gen-mrpc
 
 # One run makes all three: in GNU make a pattern with several targets is a group.
 %.mrpc.h %.mrpc.c %.marshal.c: %.proto
 	@mkdir -p $(@D)
-	$(PROTOC) --plugin=protoc-gen-mrpc=$(PROTOC_GEN_MRPC) -I$(<D) $(MRPC_PROTOCFLAGS) --mrpc_out=$(@D) $(<F)
+	$(PROTOC) $(PROTOC_GEN_MRPC:%=--plugin=protoc-gen-mrpc=%) -I$(<D) $(MRPC_PROTOCFLAGS) --mrpc_out=$(@D) $(<F)
 
 %.marshal.so: %.marshal.c %.mrpc.h
 	$(CC) $(CPPFLAGS) -I$(@D) $(MRPC_CFLAGS) $(CFLAGS) $(MRPC_MODULE_CFLAGS) -fPIC -fvisibility=hidden -shared $(LDFLAGS) -o $@ $<
