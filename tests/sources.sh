@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# sources.sh - what the sources promise as text: a licence line each, and folders that use only those above them
+set -u
+cd "$top_srcdir" || exit 99
+failures=0
+fail() {
+    echo "FAIL: $*"
+    failures=$((failures + 1))
+}
+
+# Ground floor first, as in docs/ARCHITECTURE.md
+folders='heap marshal transports upgrade runtime protoc-gen-mrpc tools examples bench tests'
+
+files="$(find include $folders m4 packaging -type f \( -name '*.[ch]' -o -name '*.cc' -o -name '*.mk' -o -name 'mrpc*.m4' \
+    -o -name '*.sh' -o -name '*.proto' \) ! -path '*/golden/*' ! -path '*/corpus/*')
+    configure.ac Makefile.am bootstrap check quickstart"
+for file in $files; do
+    head -n 5 "$file" | grep -q 'SPDX-License-Identifier: BSD-2-Clause' || fail "$file has no SPDX line"
+done
+
+below=
+for folder in $folders; do
+    below="$below $folder"
+    for used in $(find "$folder" -name '*.[ch]' -exec sed -n 's|^# *include "\([a-z-]*\)/.*|\1|p' {} + | sort -u); do
+        case " $folders " in
+        *" $used "*) ;;
+        *) continue ;;
+        esac
+        case "$below " in
+        *" $used "*) ;;
+        *) fail "$folder/ includes files of $used/, which stands above it:" $(grep -rl "^# *include \"$used/" "$folder") ;;
+        esac
+    done
+done
+[ "$failures" = 0 ]
