@@ -1,2 +1,27 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# bench/ - what it adds to the build; Makefile.am says how.
+# bench/ - programs that measure, not built by default: `make bench` builds and runs them and prints the tables.
+EXTRA_PROGRAMS += bench/raw_tcp bench/raw_shm
+bench_peers = bench/raw_tcp$(EXEEXT) bench/raw_shm$(EXEEXT)
+bench_raw_tcp_SOURCES = bench/raw_tcp.c bench/measure.c bench/measure.h
+bench_raw_shm_SOURCES = bench/raw_shm.c bench/measure.c bench/measure.h
+
+EXTRA_DIST += bench/compare.sh bench/protos/bench.proto
+
+if HAVE_GRPC
+EXTRA_PROGRAMS += bench/grpc_peer
+bench_peers += bench/grpc_peer$(EXEEXT)
+bench_grpc_peer_SOURCES = bench/grpc_peer.cc bench/measure.c bench/measure.h
+nodist_bench_grpc_peer_SOURCES = gen/bench.pb.cc gen/bench.grpc.pb.cc
+bench_grpc_peer_CPPFLAGS = $(AM_CPPFLAGS) $(GRPC_CFLAGS)
+bench_grpc_peer_CXXFLAGS = -O2
+bench_grpc_peer_LDADD = $(GRPC_LIBS)
+bench/bench_grpc_peer-grpc_peer.$(OBJEXT): gen/bench.grpc.pb.cc
+gen/bench.pb.cc gen/bench.grpc.pb.cc &: bench/protos/bench.proto
+	$(AM_V_GEN)$(MKDIR_P) gen && $(PROTOC) -I$(<D) --cpp_out=gen --grpc_out=gen --plugin=protoc-gen-grpc=$(GRPC_CPP_PLUGIN) $(<F)
+endif
+
+CLEANFILES += $(EXTRA_PROGRAMS)
+
+.PHONY: bench
+bench: $(bench_peers)
+	BUILD=$(top_builddir) $(srcdir)/bench/compare.sh
