@@ -1,2 +1,22 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# protoc-gen-mrpc/ - what it adds to the build; Makefile.am says how.
+# protoc-gen-mrpc/ - the plugin of protoc. Its C++ is libprotoc.cc alone; it does not link libmrpc.
+if HAVE_PROTOC
+bin_PROGRAMS += protoc-gen-mrpc/protoc-gen-mrpc
+protoc_gen_mrpc_protoc_gen_mrpc_SOURCES = \
+	protoc-gen-mrpc/arena.c protoc-gen-mrpc/arena.h \
+	protoc-gen-mrpc/check.c protoc-gen-mrpc/check.h \
+	protoc-gen-mrpc/diagnostic.c protoc-gen-mrpc/diagnostic.h \
+	protoc-gen-mrpc/fingerprint.c protoc-gen-mrpc/fingerprint.h \
+	protoc-gen-mrpc/generate.c protoc-gen-mrpc/generator.h \
+	protoc-gen-mrpc/kinds.c protoc-gen-mrpc/kinds.h \
+	protoc-gen-mrpc/layout.c protoc-gen-mrpc/layout.h \
+	protoc-gen-mrpc/libprotoc.cc protoc-gen-mrpc/libprotoc.h \
+	protoc-gen-mrpc/main.c \
+	protoc-gen-mrpc/names.c protoc-gen-mrpc/names.h \
+	protoc-gen-mrpc/options.c protoc-gen-mrpc/options.h \
+	protoc-gen-mrpc/output.c protoc-gen-mrpc/output.h \
+	protoc-gen-mrpc/reserved.c protoc-gen-mrpc/suffixes.h \
+	protoc-gen-mrpc/schema.h
+protoc_gen_mrpc_protoc_gen_mrpc_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOC_CFLAGS) $(XXHASH_CFLAGS)
+protoc_gen_mrpc_protoc_gen_mrpc_LDADD = $(PROTOC_LIBS)
+endif

@@ -42,6 +42,7 @@ struct schema_enum {
     schema_enum_value *values;    /* in the order of the file */
     size_t value_count;
     bool closed;                  /* proto2 */
+    bool deprecated;
     schema_location location;
     const char *c_name; /* filled by names.c */
 };
@@ -61,6 +62,8 @@ struct schema_field {
     bool deprecated;
     schema_location location;
     const char *c_name; /* filled by names.c: the member */
+    const char *c_element; /* filled by names.c: the type of a value, of one element when repeated: "int32_t", "a_b_C *" */
+    const char *c_type; /* filled by names.c: the type of the member; a list or a map when repeated */
     size_t offset;      /* filled by layout.c: in the struct, LP64 */
     size_t presence_offset; /* filled by layout.c: has_… or the case; 0 when there is none */
 };
@@ -75,6 +78,21 @@ struct schema_oneof {
     size_t offset, case_offset;     /* filled by layout.c */
     size_t size, alignment;         /* of the union; filled by layout.c */
 };
+
+/* A member of a generated struct. */
+typedef enum schema_member_kind {
+    MEMBER_FIELD, /* the value, pointer, list or map of `field` */
+    MEMBER_HAS,   /* has_… of `field` */
+    MEMBER_UNION, /* the union of `oneof` */
+    MEMBER_CASE   /* the case of `oneof` */
+} schema_member_kind;
+
+typedef struct schema_member {
+    schema_member_kind kind;
+    schema_field *field; /* FIELD, HAS */
+    schema_oneof *oneof; /* UNION, CASE */
+    size_t offset, size, alignment;
+} schema_member;
 
 struct schema_message {
     const char *name, *full_name;
@@ -92,14 +110,18 @@ struct schema_message {
     bool deprecated;
     schema_location location;
     const char *c_name;      /* filled by names.c */
+    schema_member *members;  /* filled by layout.c: those of the struct behind its head, in their order */
+    size_t member_count;
     size_t size;             /* filled by layout.c */
     size_t index;            /* among all messages of the file, depth first, entries included; filled by layout.c */
     mrpc_fingerprint fingerprint; /* filled by fingerprint.c */
+    size_t mark;             /* for walks over the schema: the number of the last walk that came here */
 };
 
 typedef struct schema_method {
     const char *name, *full_name;
     schema_message *request, *reply;
+    const schema_file *file;
     bool client_streaming, server_streaming;
     bool deprecated;
     schema_location location;
@@ -110,6 +132,7 @@ typedef struct schema_service {
     const char *name, *full_name;
     schema_method *methods;
     size_t method_count;
+    bool deprecated;
     schema_location location;
     const char *c_name; /* filled by names.c */
 } schema_service;
@@ -129,8 +152,23 @@ struct schema_file {
     size_t service_count;
     const uint8_t *descriptor; /* serialized FileDescriptorProto, without source locations */
     size_t descriptor_size;
+    schema_location syntax_location;
+    schema_location *dependency_locations;
+    schema_message **all_messages; /* filled by layout.c: by index; the order of mrpc_file.types */
+    size_t all_message_count;
+    schema_message **module_messages; /* filled by fingerprint.c: those of its marshal module, by codec: all_messages, then those
+                                         of other files that they and the methods reach */
+    size_t module_message_count;
     const char *c_prefix; /* filled by names.c: "a_b_" */
-    mrpc_fingerprint fingerprint; /* filled by fingerprint.c: of the whole module */
+    const char *c_symbol; /* filled by names.c: the file's name as part of a C name, see names_symbol() */
+    mrpc_fingerprint fingerprint; /* filled by fingerprint.c: of module_messages */
 };
+
+/* Whether the struct has a has_… beside the field: singular, not a message, not in a oneof, with explicit presence. */
+static inline bool schema_has_flag(const schema_field *field)
+{
+    return !field->repeated && field->oneof == NULL && field->presence != PRESENCE_IMPLICIT &&
+           field->type != MRPC_TYPE_MESSAGE && field->type != MRPC_TYPE_GROUP;
+}
 
 #endif /* MRPC_GEN_SCHEMA_H */

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* check.c - see check.h */
+#include "check.h"
+
+#include <string.h>
+
+static bool is_proto2(const schema_file *file)
+{
+    return strcmp(file->syntax, "proto3") != 0;
+}
+
+/* A proto3 file may use messages of a proto2 one. */
+static void check_field(const schema_field *field, diagnostics *list)
+{
+    const schema_file *from = field->message != NULL ? field->message->file : NULL;
+    if (from != NULL && from != field->parent->file && is_proto2(from))
+        diagnostic_error(list, field->parent->file, &field->location,
+                         "%s has type %s from %s, which is proto2; this version of mrpc supports proto3 only",
+                         field->full_name, field->message->full_name, from->name);
+}
+
+static void check_message(const schema_message *message, diagnostics *list)
+{
+    for (size_t i = 0; !message->is_map_entry && i < message->field_count; i++)
+        check_field(message->fields[i]->is_map ? message->fields[i]->message->fields[1] : message->fields[i], list);
+    for (size_t i = 0; i < message->message_count; i++)
+        check_message(message->messages[i], list);
+}
+
+static void check_method_type(const schema_method *method, const schema_message *type, diagnostics *list)
+{
+    if (type->file != method->file && is_proto2(type->file))
+        diagnostic_error(list, method->file, &method->location,
+                         "%s uses %s from %s, which is proto2; this version of mrpc supports proto3 only",
+                         method->full_name, type->full_name, type->file->name);
+}
+
+static void check_service(const schema_service *service, diagnostics *list)
+{
+    for (size_t i = 0; i < service->method_count; i++) {
+        check_method_type(&service->methods[i], service->methods[i].request, list);
+        if (service->methods[i].reply != service->methods[i].request)
+            check_method_type(&service->methods[i], service->methods[i].reply, list);
+    }
+}
+
+void check_file(const schema_file *file, diagnostics *list)
+{
+    if (is_proto2(file)) {
+        diagnostic_error(list, file, &file->syntax_location,
+                         "%s is not supported by this version of mrpc; write syntax = \"proto3\";",
+                         file->syntax_location.line != 0 ? file->syntax : "a file without a syntax statement is proto2, which");
+        return;
+    }
+    for (size_t i = 0; i < file->message_count; i++)
+        check_message(file->messages[i], list);
+    for (size_t i = 0; i < file->service_count; i++)
+        check_service(&file->services[i], list);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* check.h - what the generator cannot do yet is refused, with the place, before anything is generated */
+#ifndef MRPC_GEN_CHECK_H
+#define MRPC_GEN_CHECK_H
+
+#include "diagnostic.h"
+#include "schema.h"
+
+/* Adds an error for each thing in the file that cannot be honoured. */
+void check_file(const schema_file *file, diagnostics *list);
+
+#endif /* MRPC_GEN_CHECK_H */

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fingerprint.c - see fingerprint.h
+ *
+ * A fingerprint is XXH3 (64 bits, no seed) of a text. Its lines end in a newline and their words are separated by one space.
+ * The messages that a type reaches, itself included, are written in the order of their full names:
+ *
+ *   schema:  "mrpc-schema 1 ROOT"
+ *            "message NAME" then, by number, "field NUMBER NAME TYPE KIND [ONEOF|packed] [TYPE-NAME]"
+ *            and behind a field of an enum type "enum NAME open|closed" with "value NUMBER NAME" by number
+ *   layout:  "mrpc-layout 1 little-endian lp64 ROOT"
+ *            "message NAME SIZE" then, by number, "field NUMBER OFFSET PRESENCE"
+ *
+ * ROOT, NAME and TYPE-NAME are full names; TYPE is the number that descriptor.proto has for the type, KIND that of
+ * mrpc_field_kind; ONEOF is the oneof's name. An enum is written at each field of its type.
+ */
+#include "fingerprint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "kinds.h"
+
+typedef struct walk_list {
+    schema_message **messages;
+    size_t count, capacity;
+    size_t walk;
+    gen_arena *arena;
+    bool failed;
+} walk_list;
+
+static void visit(walk_list *list, schema_message *message)
+{
+    if (message == NULL || message->mark == list->walk)
+        return;
+    message->mark = list->walk;
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity != 0 ? 2 * list->capacity : 16;
+        schema_message **messages = arena_alloc(list->arena, capacity, sizeof *messages);
+        if (messages == NULL) {
+            list->failed = true;
+            return;
+        }
+        if (list->count != 0)
+            memcpy(messages, list->messages, list->count * sizeof *messages);
+        list->messages = messages;
+        list->capacity = capacity;
+    }
+    list->messages[list->count++] = message;
+}
+
+static int by_full_name(const void *a, const void *b)
+{
+    return strcmp((*(schema_message *const *)a)->full_name, (*(schema_message *const *)b)->full_name);
+}
+
+/* Adds what the messages of the list reach; false: no memory. */
+static bool follow(walk_list *list)
+{
+    for (size_t i = 0; i < list->count && !list->failed; i++)
+        for (size_t j = 0; j < list->messages[i]->field_count; j++)
+            visit(list, list->messages[i]->fields[j]->message);
+    return !list->failed;
+}
+
+schema_message **fingerprint_reachable(schema_message *root, gen_arena *arena, size_t *walk, size_t *count)
+{
+    walk_list list = {.walk = ++*walk, .arena = arena};
+    visit(&list, root);
+    if (!follow(&list))
+        return NULL;
+    qsort(list.messages, list.count, sizeof *list.messages, by_full_name);
+    *count = list.count;
+    return list.messages;
+}
+
+/* The file's own messages keep their order; those of other files follow by full name. */
+static int collect_module(schema_file *file, gen_arena *arena, size_t *walk)
+{
+    walk_list list = {.walk = ++*walk, .arena = arena};
+    for (size_t i = 0; i < file->all_message_count; i++)
+        visit(&list, file->all_messages[i]);
+    for (size_t i = 0; i < file->service_count; i++)
+        for (size_t j = 0; j < file->services[i].method_count; j++) {
+            visit(&list, file->services[i].methods[j].request);
+            visit(&list, file->services[i].methods[j].reply);
+        }
+    if (!follow(&list))
+        return MRPC_ENOMEM;
+    size_t own = file->all_message_count;
+    if (list.count > own)
+        qsort(list.messages + own, list.count - own, sizeof *list.messages, by_full_name);
+    file->module_messages = list.messages;
+    file->module_message_count = list.count;
+    return 0;
+}
+
+size_t fingerprint_codec(const schema_file *file, const schema_message *message)
+{
+    if (message->file == file)
+        return message->index;
+    size_t i = file->all_message_count;
+    while (i < file->module_message_count && file->module_messages[i] != message)
+        i++;
+    return i;
+}
+
+static void write_enum(output *out, const schema_enum *enumeration)
+{
+    output_printf(out, "enum %s %s\n", enumeration->full_name, enumeration->closed ? "closed" : "open");
+    const schema_enum_value **values = calloc(enumeration->value_count + 1, sizeof(schema_enum_value *));
+    if (values == NULL) {
+        out->failed = true;
+        return;
+    }
+    schema_sort_values(enumeration, values);
+    for (size_t i = 0; i < enumeration->value_count; i++)
+        output_printf(out, "value %d %s\n", (int)values[i]->number, values[i]->name);
+    free(values);
+}
+
+static void write_schema_field(output *out, const schema_field *field)
+{
+    output_printf(out, "field %d %s %d %d", (int)field->number, field->name, (int)field->type, (int)schema_kind(field));
+    if (field->oneof != NULL)
+        output_printf(out, " %s", field->oneof->name);
+    if (field->packed)
+        output_text(out, " packed");
+    if (field->message != NULL)
+        output_printf(out, " %s", field->message->full_name);
+    output_text(out, "\n");
+    if (field->enumeration != NULL)
+        write_enum(out, field->enumeration);
+}
+
+static void write_layout_field(output *out, const schema_field *field)
+{
+    output_printf(out, "field %d %zu %zu\n", (int)field->number, field->offset, field->presence_offset);
+}
+
+/* Calls `write` for each field of the message, by number. */
+static void for_each_field(output *out, const schema_message *message, void (*write)(output *, const schema_field *))
+{
+    const schema_field **fields = calloc(message->field_count + 1, sizeof(schema_field *));
+    if (fields == NULL) {
+        out->failed = true;
+        return;
+    }
+    schema_sort_fields(message, fields);
+    for (size_t i = 0; i < message->field_count; i++)
+        write(out, fields[i]);
+    free(fields);
+}
+
+void fingerprint_schema_text(output *out, const schema_message *root, schema_message *const *messages, size_t count)
+{
+    output_printf(out, "mrpc-schema 1 %s\n", root->full_name);
+    for (size_t i = 0; i < count; i++) {
+        output_printf(out, "message %s\n", messages[i]->full_name);
+        for_each_field(out, messages[i], write_schema_field);
+    }
+}
+
+void fingerprint_layout_text(output *out, const schema_message *root, schema_message *const *messages, size_t count)
+{
+    output_printf(out, "mrpc-layout 1 little-endian lp64 %s\n", root->full_name);
+    for (size_t i = 0; i < count; i++) {
+        output_printf(out, "message %s %zu\n", messages[i]->full_name, messages[i]->size);
+        for_each_field(out, messages[i], write_layout_field);
+    }
+}
+
+/* The hash of a text, which is emptied for the next one. */
+static int take_hash(output *text, uint64_t *hash)
+{
+    if (text->failed)
+        return MRPC_ENOMEM;
+    *hash = XXH3_64bits(output_string(text), text->size);
+    text->size = 0;
+    return 0;
+}
+
+static int fingerprint_message(schema_message *message, gen_arena *arena, size_t *walk, output *text)
+{
+    size_t count;
+    schema_message **messages = fingerprint_reachable(message, arena, walk, &count);
+    if (messages == NULL)
+        return MRPC_ENOMEM;
+    fingerprint_schema_text(text, message, messages, count);
+    int result = take_hash(text, &message->fingerprint.schema);
+    if (result != 0)
+        return result;
+    fingerprint_layout_text(text, message, messages, count);
+    return take_hash(text, &message->fingerprint.layout);
+}
+
+/* The file's fingerprints are those of the list of its module's messages and their fingerprints. */
+static int fingerprint_file(schema_file *file, output *text)
+{
+    output_text(text, "mrpc-schema-module 1\n");
+    for (size_t i = 0; i < file->module_message_count; i++)
+        output_printf(text, "%s %016llx\n", file->module_messages[i]->full_name,
+                      (unsigned long long)file->module_messages[i]->fingerprint.schema);
+    int result = take_hash(text, &file->fingerprint.schema);
+    if (result != 0)
+        return result;
+    output_text(text, "mrpc-layout-module 1\n");
+    for (size_t i = 0; i < file->module_message_count; i++)
+        output_printf(text, "%s %016llx\n", file->module_messages[i]->full_name,
+                      (unsigned long long)file->module_messages[i]->fingerprint.layout);
+    return take_hash(text, &file->fingerprint.layout);
+}
+
+int fingerprint_assign(schema_file *file, gen_arena *arena, size_t *walk)
+{
+    output text = {0};
+    int result = collect_module(file, arena, walk);
+    for (size_t i = 0; result == 0 && i < file->all_message_count; i++)
+        result = fingerprint_message(file->all_messages[i], arena, walk, &text);
+    if (result == 0)
+        result = fingerprint_file(file, &text);
+    output_free(&text);
+    return result;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * suffixes.h - what generated names end in, behind the C name of a message, an enum or a service
+ *
+ * The tables are behind both the escape rule (a nested message `new` would be TYPE_new) and the search for collisions.
+ * The words in the second half of each table are not generated today; they are kept free, so that a later version
+ * can use them without renaming anything.
+ */
+#ifndef MRPC_GEN_SUFFIXES_H
+#define MRPC_GEN_SUFFIXES_H
+
+#include <stdbool.h>
+
+#define GEN_MESSAGE_SUFFIXES(X)                                                                                   \
+    X(type) X(list) X(new) X(new_in) X(init) X(copy) X(copy_in) X(equal) X(text) X(encode) X(decode)
+
+#define GEN_MESSAGE_KEPT(X)                                                                                       \
+    X(free) X(release) X(clear) X(merge) X(hash) X(size) X(parse) X(print) X(json) X(set) X(get) X(add) X(make)   \
+    X(put) X(remove) X(find) X(has) X(name) X(entry) X(map) X(kind)
+
+#define GEN_ENUM_SUFFIXES(X) X(enum) X(name) X(parse)
+
+#define GEN_SERVICE_SUFFIXES(X) X(service) X(handlers) X(serve)
+
+#define GEN_SERVICE_KEPT(X)                                                                                       \
+    X(call) X(calls) X(heap) X(reply) X(fail) X(method) X(methods) X(new) X(free) X(name) X(channel) X(client)    \
+    X(server) X(stop) X(start) X(async) X(stream)
+
+/* Whether a name inside a message would be taken for a generated one. */
+bool names_message_suffix(const char *name);
+/* The same for a method of a service. */
+bool names_service_suffix(const char *name);
+
+#endif /* MRPC_GEN_SUFFIXES_H */
