@@ -92,10 +92,13 @@ typedef struct mrpc_call_callbacks {
     void (*on_end)(void *state, mrpc_call *call, const mrpc_status *status);
 } mrpc_call_callbacks;
 
-/* Begins a call of any kind. With callbacks NULL it is driven with the blocking functions below by one thread at a time, and must be ended by
+/* Begins a call of any kind. `request` is the one message of a method that is not client-streaming: it is borrowed until the function returns and goes out with the
+ * opening, and the client has then half-closed (with callbacks the call may end on another thread before the function returns, so that it could not be sent
+ * afterwards). NULL for methods that take a stream. `callbacks` is copied. With callbacks NULL the call is driven with the blocking functions below by one thread at a time, and must be ended by
  * mrpc_call_finish(). With callbacks it ends with on_end. Does not block. Errors as mrpc_call_unary_start. */
-MRPC_API MRPC_MUST_CHECK int mrpc_call_open(mrpc_channel *channel, const mrpc_method *method, const mrpc_call_options *options,
-                                            const mrpc_call_callbacks *callbacks, void *state, mrpc_call **call);
+MRPC_API MRPC_MUST_CHECK int mrpc_call_open(mrpc_channel *channel, const mrpc_method *method, const void *request,
+                                            const mrpc_call_options *options, const mrpc_call_callbacks *callbacks, void *state,
+                                            mrpc_call **call);
 
 /* Sends a message, either side. Client: borrowed until the function returns. Server: taken, also on failure.
  * A blocking call waits for the window; a call with callbacks, and any server side, answers EAGAIN when the window is used up (the message was not taken
@@ -129,7 +132,7 @@ MRPC_API int mrpc_call_reply(mrpc_call *call, void *message);
 /* Ends the call with a status other than OK. */
 MRPC_API int mrpc_call_fail(mrpc_call *call, mrpc_code code, const char *format, ...) MRPC_PRINTF(3, 4);
 
-/* Sets what happens on later events of a server-side call. Within the handler only, so that nothing is missed. */
+/* Sets what happens on later events of a server-side call. `callbacks` is copied. Within the handler only, so that nothing is missed. */
 MRPC_API int mrpc_call_set_callbacks(mrpc_call *call, const mrpc_call_callbacks *callbacks, void *state);
 
 /* The request of the handler stays valid after the end of the call, until mrpc_release(). */

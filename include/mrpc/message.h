@@ -115,6 +115,13 @@ typedef struct mrpc_fingerprint {
     uint64_t layout;
 } mrpc_fingerprint;
 
+/* The layout fingerprint in a table: 0 where the compiler lays structs out in another way than docs/PROTOCOL.md. */
+#if defined(__LP64__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define MRPC_LAYOUT(hash) UINT64_C(hash)
+#else
+#define MRPC_LAYOUT(hash) UINT64_C(0)
+#endif
+
 struct mrpc_type {
     uint32_t table_size; /* sizeof(mrpc_type) of the generator */
     uint32_t size;       /* sizeof the struct */
@@ -148,6 +155,11 @@ struct mrpc_file {
     const mrpc_type *const *types;  /* in the order of the schema, nested ones after their parent */
     const struct mrpc_module *linked; /* marshal module linked into the program, or NULL */
     mrpc_fingerprint fingerprint;   /* of all types of the module */
+    const uint8_t *descriptor;      /* the file as a FileDescriptorProto, without source locations */
+    size_t descriptor_size;         /* bytes */
+    const mrpc_file *const *dependencies; /* its imports, in their order; NULL for one that the program does not have because
+                                             nothing of it is used but options */
+    size_t dependency_count;
 };
 
 /* --- messages --- */
