@@ -4,3 +4,4 @@ check_PROGRAMS += tests/unit/test_error
 TESTS += tests/unit/test_error
 tests_unit_test_error_SOURCES = tests/unit/test_error.c
 tests_unit_test_error_LDADD = $(TEST_LDADD)
+include $(srcdir)/tests/unit/heap.mk
