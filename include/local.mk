@@ -13,3 +13,7 @@ mrpcinclude_HEADERS += \
 	include/mrpc/server.h \
 	include/mrpc/service.h \
 	include/mrpc/visibility.h
+mrpcmarshal_HEADERS += \
+	include/mrpc/marshal/native.h \
+	include/mrpc/marshal/protobuf.h \
+	include/mrpc/marshal/text.h

@@ -68,6 +68,19 @@ struct mrpc_gather {
     const char *what;   /* on failure, the reason, in words; likewise */
 };
 
+/* For codecs: makes the block hold at least `needed` bytes, which is within the limit, and at least twice what it held, so that all
+ * growing together costs as much as the last time. */
+static inline int mrpc_gather_more(mrpc_gather *gather, size_t needed)
+{
+    size_t twice = gather->capacity < gather->limit / 2 ? 2 * gather->capacity : gather->limit;
+    int error = gather->grow(gather, twice < needed ? needed : twice);
+    if (error == 0 && gather->capacity < needed)
+        error = MRPC_ENOMEM;
+    if (error != 0)
+        gather->what = error == MRPC_ELIMIT ? "does not fit: the message is larger than the limit" : "does not fit: there is no memory";
+    return error;
+}
+
 /* The input of native unmarshalling, worked on in place. block[0 .. size) is aligned to 8, private to the receiver and
  * becomes the message; extents are where the runtime placed the payloads. */
 typedef struct mrpc_scatter {

@@ -1,0 +1,912 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * protobuf.h - what generated code needs to write and to read the protobuf encoding (https://protobuf.dev/programming-guides/encoding)
+ *
+ * Encoding (mrpc_wire_put_…) goes from the end to the beginning: fields in descending order, the elements of a list from the last one,
+ * and the value of each field before its length and tag. So the length of a sub-message is known when it is written, without a pass
+ * for sizes. The finished bytes are then moved to where they belong. Functions return the new front, or NULL: the buffer was too
+ * small, for which encoding begins again with a larger one, or the message cannot be encoded, with the reason in mrpc_gather.
+ *
+ * Decoding (mrpc_wire_take_…) takes memory from the decoder's arena alone. Every function is given the end of what it may read, and
+ * returns what follows, or NULL with the reason in mrpc_decoder. Its time is linear in the input whatever it is, but for maps, whose
+ * entries are appended as they come and sorted once at the end.
+ *
+ * All of it is static, so that a module has no undefined symbols but memcpy and its like. `where` is always the full name of a field
+ * or message.
+ */
+#ifndef MRPC_MARSHAL_PROTOBUF_H
+#define MRPC_MARSHAL_PROTOBUF_H
+
+#include <mrpc/marshal.h>
+#include <mrpc/marshal/text.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How a number is held in memory and written. */
+typedef enum mrpc_wire_kind {
+    MRPC_WIRE_INT32, /* and enums: sign-extended to 64 bits */
+    MRPC_WIRE_UINT32,
+    MRPC_WIRE_INT64, /* and uint64 */
+    MRPC_WIRE_SINT32, /* zigzag */
+    MRPC_WIRE_SINT64,
+    MRPC_WIRE_BOOL,
+    MRPC_WIRE_FIXED32, /* and sfixed32, float */
+    MRPC_WIRE_FIXED64  /* and sfixed64, double */
+} mrpc_wire_kind;
+
+enum { MRPC_WIRE_VARINT = 0, MRPC_WIRE_8 = 1, MRPC_WIRE_BYTES = 2, MRPC_WIRE_GROUP = 3, MRPC_WIRE_END = 4, MRPC_WIRE_4 = 5 };
+
+/* Most bytes of a tag and a number, or of a tag and a length. */
+enum { MRPC_WIRE_HEAD = 16 };
+
+MRPC_INLINE bool mrpc_wire_is_fixed(mrpc_wire_kind kind)
+{
+    return kind == MRPC_WIRE_FIXED32 || kind == MRPC_WIRE_FIXED64;
+}
+
+/* Bytes of a number in memory. */
+MRPC_INLINE size_t mrpc_wire_width(mrpc_wire_kind kind)
+{
+    if (kind == MRPC_WIRE_BOOL)
+        return 1;
+    return kind == MRPC_WIRE_INT64 || kind == MRPC_WIRE_SINT64 || kind == MRPC_WIRE_FIXED64 ? 8 : 4;
+}
+
+MRPC_INLINE uint32_t mrpc_wire_order4(uint32_t word)
+{
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? word : __builtin_bswap32(word);
+}
+
+MRPC_INLINE uint64_t mrpc_wire_order8(uint64_t word)
+{
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? word : __builtin_bswap64(word);
+}
+
+/* The number at `from` as the value of a varint or of a fixed field. */
+MRPC_INLINE uint64_t mrpc_wire_load(const void *from, mrpc_wire_kind kind)
+{
+    if (kind == MRPC_WIRE_BOOL)
+        return *(const uint8_t *)from != 0;
+    if (mrpc_wire_width(kind) == 8) {
+        uint64_t word = mrpc_load8(from);
+        return kind == MRPC_WIRE_SINT64 ? word << 1 ^ ((uint64_t)0 - (word >> 63)) : word;
+    }
+    uint32_t word = mrpc_load4(from);
+    if (kind == MRPC_WIRE_SINT32)
+        return word << 1 ^ ((uint32_t)0 - (word >> 31));
+    return kind == MRPC_WIRE_INT32 ? (uint64_t)(int64_t)(int32_t)word : word;
+}
+
+/* The reverse; bits that the type has no room for are dropped, as every implementation does. */
+MRPC_INLINE void mrpc_wire_store(void *to, uint64_t value, mrpc_wire_kind kind)
+{
+    if (kind == MRPC_WIRE_BOOL) {
+        *(uint8_t *)to = value != 0;
+    } else if (mrpc_wire_width(kind) == 8) {
+        mrpc_store8(to, kind == MRPC_WIRE_SINT64 ? value >> 1 ^ ((uint64_t)0 - (value & 1)) : value);
+    } else {
+        uint32_t word = (uint32_t)value;
+        if (kind == MRPC_WIRE_SINT32)
+            word = word >> 1 ^ ((uint32_t)0 - (word & 1));
+        memcpy(to, &word, sizeof word);
+    }
+}
+
+/* The three members of every list. */
+typedef struct __attribute__((may_alias)) mrpc_wire_list {
+    char *data;
+    size_t size;
+    size_t capacity;
+} mrpc_wire_list;
+
+/* Whether the key of entry `a` comes before that of entry `b`. */
+typedef bool mrpc_wire_ascends(const void *a, const void *b);
+
+MRPC_INLINE bool mrpc_wire_text_ascends(const mrpc_string *a, const mrpc_string *b)
+{
+    size_t shorter = a->size < b->size ? a->size : b->size;
+    int order = shorter == 0 ? 0 : memcmp(a->data, b->data, shorter);
+    return order == 0 ? a->size < b->size : order < 0;
+}
+
+/* --- encode --- */
+
+typedef struct mrpc_wire_out {
+    uint8_t *start; /* the lowest byte that may be written */
+    uint8_t *end;
+    mrpc_gather *gather;
+    int error;      /* 0 with a NULL front: the buffer is too small, `needed` bytes would bring encoding further */
+    size_t needed;
+} mrpc_wire_out;
+
+typedef uint8_t *mrpc_wire_writer(mrpc_wire_out *out, uint8_t *front, const void *message, uint32_t depth);
+
+MRPC_COLD uint8_t *mrpc_wire_refuse(mrpc_wire_out *out, int error, const char *where, const char *what)
+{
+    out->error = error;
+    out->gather->where = where;
+    out->gather->what = what;
+    return NULL;
+}
+
+/* There is no room for `bytes` before `front`. */
+MRPC_COLD uint8_t *mrpc_wire_full(mrpc_wire_out *out, const uint8_t *front, size_t bytes, const char *where)
+{
+    size_t used = (size_t)(out->end - front), limit = out->gather->limit;
+    if (used > limit || bytes > limit - used)
+        return mrpc_wire_refuse(out, MRPC_ELIMIT, where, "does not fit: the message is larger than the limit");
+    out->needed = used + bytes;
+    out->gather->where = where;
+    return NULL;
+}
+
+MRPC_INLINE size_t mrpc_wire_room(const mrpc_wire_out *out, const uint8_t *front)
+{
+    return (size_t)(front - out->start);
+}
+
+/* Without looking whether there is room. */
+MRPC_INLINE uint8_t *mrpc_wire_raw_varint(uint8_t *front, uint64_t value)
+{
+    if (MRPC_LIKELY(value < 0x80)) {
+        *--front = (uint8_t)value;
+        return front;
+    }
+    unsigned bits = 64 - (unsigned)__builtin_clzll(value), bytes = (bits * 9 + 64) / 64; /* bits / 7, rounded up, for 1 to 64 */
+    front -= bytes;
+    for (unsigned i = 0; i + 1 < bytes; i++, value >>= 7)
+        front[i] = (uint8_t)(value | 0x80);
+    front[bytes - 1] = (uint8_t)value;
+    return front;
+}
+
+/* Likewise; `tag` is a constant. */
+MRPC_INLINE uint8_t *mrpc_wire_raw_tag(uint8_t *front, uint32_t tag)
+{
+    if (tag < 0x80) {
+        *--front = (uint8_t)tag;
+    } else if (tag < 0x4000) {
+        *--front = (uint8_t)(tag >> 7);
+        *--front = (uint8_t)(tag | 0x80);
+    } else {
+        front = mrpc_wire_raw_varint(front, tag);
+    }
+    return front;
+}
+
+MRPC_INLINE uint8_t *mrpc_wire_raw_number(uint8_t *front, uint64_t value, mrpc_wire_kind kind)
+{
+    if (kind == MRPC_WIRE_FIXED64) {
+        mrpc_store8(front -= 8, mrpc_wire_order8(value));
+    } else if (kind == MRPC_WIRE_FIXED32) {
+        uint32_t word = mrpc_wire_order4((uint32_t)value);
+        memcpy(front -= 4, &word, sizeof word);
+    } else {
+        front = mrpc_wire_raw_varint(front, value);
+    }
+    return front;
+}
+
+/* A number with its tag (0: none) when there are less than MRPC_WIRE_HEAD bytes left, which may still be enough. */
+MRPC_COLD uint8_t *mrpc_wire_put_tight(mrpc_wire_out *out, uint8_t *front, uint32_t tag, uint64_t value, mrpc_wire_kind kind,
+                                       const char *where)
+{
+    uint8_t bytes[MRPC_WIRE_HEAD], *first = mrpc_wire_raw_number(bytes + sizeof bytes, value, kind);
+    if (tag != 0)
+        first = mrpc_wire_raw_varint(first, tag);
+    size_t size = (size_t)(bytes + sizeof bytes - first);
+    if (size > mrpc_wire_room(out, front))
+        return mrpc_wire_full(out, front, size, where);
+    memcpy(front - size, first, size);
+    return front - size;
+}
+
+MRPC_INLINE uint8_t *mrpc_wire_put_value(mrpc_wire_out *out, uint8_t *front, uint32_t tag, uint64_t value, mrpc_wire_kind kind,
+                                         const char *where)
+{
+    if (MRPC_UNLIKELY(mrpc_wire_room(out, front) < MRPC_WIRE_HEAD))
+        return mrpc_wire_put_tight(out, front, tag, value, kind, where);
+    return mrpc_wire_raw_tag(mrpc_wire_raw_number(front, value, kind), tag);
+}
+
+/* A field of type number, with its tag. */
+MRPC_INLINE uint8_t *mrpc_wire_put_number(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *number, mrpc_wire_kind kind,
+                                          const char *where)
+{
+    return mrpc_wire_put_value(out, front, tag, mrpc_wire_load(number, kind), kind, where);
+}
+
+/* A number without presence: nothing when it is zero. */
+MRPC_INLINE uint8_t *mrpc_wire_put_nonzero(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *number, mrpc_wire_kind kind,
+                                           const char *where)
+{
+    uint64_t value = mrpc_wire_load(number, kind);
+    return value == 0 ? front : mrpc_wire_put_value(out, front, tag, value, kind, where);
+}
+
+/* The tag and length of what was written between `front` and `behind`. */
+MRPC_INLINE uint8_t *mrpc_wire_put_length(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const uint8_t *behind, const char *where)
+{
+    return mrpc_wire_put_value(out, front, tag, (uint64_t)(behind - front), MRPC_WIRE_INT64, where);
+}
+
+/* What the inlined code leaves: no data, more than MRPC_SHORT bytes, little room, nothing at all. */
+MRPC_OUTLINE uint8_t *mrpc_wire_put_long(mrpc_wire_out *out, uint8_t *front, const void *data, size_t size, bool text, const char *where)
+{
+    if (size == 0)
+        return front;
+    if (data == NULL)
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has a size but its pointer is NULL");
+    if (size > mrpc_wire_room(out, front))
+        return mrpc_wire_full(out, front, size, where);
+    front -= size;
+    memcpy(front, data, size);
+    if (text && !mrpc_text_valid((const char *)front, size))
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "is not valid UTF-8");
+    return front;
+}
+
+/* A string or bytes, with length and tag. */
+MRPC_INLINE uint8_t *mrpc_wire_put_run(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *data, size_t size, bool text,
+                                       const char *where)
+{
+    if (MRPC_LIKELY(size - 1 < MRPC_SHORT && data != NULL && mrpc_wire_room(out, front) >= MRPC_SHORT + MRPC_WIRE_HEAD)) {
+        front -= size;
+        uint64_t bits = mrpc_copy_exact((char *)front, (const char *)data, size);
+        if (text && MRPC_UNLIKELY((bits & MRPC_HIGH_BITS) != 0) && !mrpc_text_valid((const char *)front, size))
+            return mrpc_wire_refuse(out, MRPC_EINVAL, where, "is not valid UTF-8");
+        *--front = (uint8_t)size;
+        return mrpc_wire_raw_tag(front, tag);
+    }
+    uint8_t *behind = front;
+    front = mrpc_wire_put_long(out, front, data, size, text, where);
+    return front == NULL ? NULL : mrpc_wire_put_length(out, front, tag, behind, where);
+}
+
+MRPC_INLINE uint8_t *mrpc_wire_put_string(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const mrpc_string *string, const char *where)
+{
+    return mrpc_wire_put_run(out, front, tag, string->data, string->size, true, where);
+}
+
+MRPC_INLINE uint8_t *mrpc_wire_put_bytes(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const mrpc_bytes *bytes, const char *where)
+{
+    return mrpc_wire_put_run(out, front, tag, bytes->data, bytes->size, false, where);
+}
+
+MRPC_INLINE uint8_t *mrpc_wire_put_strings(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list, const char *where)
+{
+    const mrpc_string_list *strings = (const mrpc_string_list *)list;
+    if (MRPC_UNLIKELY(strings->data == NULL && strings->size != 0))
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has a size but its pointer is NULL");
+    for (size_t i = strings->size; front != NULL && i-- > 0;)
+        front = mrpc_wire_put_string(out, front, tag, &strings->data[i], where);
+    return front;
+}
+
+MRPC_INLINE uint8_t *mrpc_wire_put_bytes_list(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list, const char *where)
+{
+    const mrpc_bytes_list *items = (const mrpc_bytes_list *)list;
+    if (MRPC_UNLIKELY(items->data == NULL && items->size != 0))
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has a size but its pointer is NULL");
+    for (size_t i = items->size; front != NULL && i-- > 0;)
+        front = mrpc_wire_put_bytes(out, front, tag, &items->data[i], where);
+    return front;
+}
+
+/* The numbers of a list one behind the other, each with `tag` when that is not 0. */
+MRPC_INLINE uint8_t *mrpc_wire_put_numbers(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list, mrpc_wire_kind kind,
+                                           const char *where)
+{
+    const mrpc_wire_list *numbers = (const mrpc_wire_list *)list;
+    if (MRPC_UNLIKELY(numbers->data == NULL && numbers->size != 0))
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has a size but its pointer is NULL");
+    for (size_t i = numbers->size; front != NULL && i-- > 0;) {
+        uint64_t value = mrpc_wire_load(numbers->data + i * mrpc_wire_width(kind), kind);
+        if (MRPC_UNLIKELY(mrpc_wire_room(out, front) < MRPC_WIRE_HEAD)) {
+            front = mrpc_wire_put_tight(out, front, tag, value, kind, where);
+            continue;
+        }
+        front = mrpc_wire_raw_number(front, value, kind);
+        if (tag != 0)
+            front = mrpc_wire_raw_tag(front, tag);
+    }
+    return front;
+}
+
+/* A packed list. */
+MRPC_INLINE uint8_t *mrpc_wire_put_packed(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list, mrpc_wire_kind kind,
+                                          const char *where)
+{
+    const mrpc_wire_list *numbers = (const mrpc_wire_list *)list;
+    uint8_t *behind = front;
+    if (numbers->size == 0)
+        return front;
+    if (mrpc_wire_is_fixed(kind) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && numbers->size <= SIZE_MAX / 8)
+        front = mrpc_wire_put_long(out, front, numbers->data, numbers->size * mrpc_wire_width(kind), false, where);
+    else
+        front = mrpc_wire_put_numbers(out, front, 0, list, kind, where);
+    return front == NULL ? NULL : mrpc_wire_put_length(out, front, tag, behind, where);
+}
+
+/* A message that must be there. */
+MRPC_INLINE uint8_t *mrpc_wire_put_element(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *message, uint32_t depth,
+                                           mrpc_wire_writer *write, const char *where)
+{
+    uint8_t *behind = front;
+    if (MRPC_UNLIKELY(message == NULL))
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has an element that is NULL");
+    if (MRPC_UNLIKELY(depth == 0))
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "is nested deeper than the limit");
+    front = write(out, front, message, depth - 1);
+    return front == NULL ? NULL : mrpc_wire_put_length(out, front, tag, behind, where);
+}
+
+MRPC_INLINE uint8_t *mrpc_wire_put_message(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *message, uint32_t depth,
+                                           mrpc_wire_writer *write, const char *where)
+{
+    return message == NULL ? front : mrpc_wire_put_element(out, front, tag, message, depth, write, where);
+}
+
+MRPC_INLINE uint8_t *mrpc_wire_put_messages(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list, uint32_t depth,
+                                            mrpc_wire_writer *write, const char *where)
+{
+    const mrpc_wire_list *messages = (const mrpc_wire_list *)list;
+    if (MRPC_UNLIKELY(messages->data == NULL && messages->size != 0))
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has a size but its pointer is NULL");
+    for (size_t i = messages->size; front != NULL && i-- > 0;) {
+        const void *message;
+        memcpy(&message, messages->data + i * sizeof message, sizeof message);
+        front = mrpc_wire_put_element(out, front, tag, message, depth, write, where);
+    }
+    return front;
+}
+
+/* The entries of a map, each of `element` bytes. */
+MRPC_INLINE uint8_t *mrpc_wire_put_entries(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *map, size_t element,
+                                           uint32_t depth, mrpc_wire_writer *write, const char *where)
+{
+    const mrpc_wire_list *entries = (const mrpc_wire_list *)map;
+    if (MRPC_UNLIKELY(entries->data == NULL && entries->size != 0))
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has a size but its pointer is NULL");
+    for (size_t i = entries->size; front != NULL && i-- > 0;)
+        front = mrpc_wire_put_element(out, front, tag, entries->data + i * element, depth, write, where);
+    return front;
+}
+
+MRPC_INLINE uint8_t *mrpc_wire_put_unknown(mrpc_wire_out *out, uint8_t *front, const mrpc_unknown *unknown, const char *where)
+{
+    return MRPC_LIKELY(unknown == NULL) ? front : mrpc_wire_put_long(out, front, unknown->data, unknown->size, false, where);
+}
+
+/* Appends a message to the block of `gather`. */
+MRPC_INLINE int mrpc_wire_encode(mrpc_gather *gather, const void *message, mrpc_wire_writer *write, const char *where)
+{
+    for (;;) {
+        uint8_t *start = (uint8_t *)gather->block + gather->size;
+        mrpc_wire_out out = {start, (uint8_t *)gather->block + gather->capacity, gather, 0, 0};
+        uint8_t *front = write(&out, out.end, message, gather->depth);
+        if (MRPC_LIKELY(front != NULL)) {
+            size_t size = (size_t)(out.end - front);
+            if (MRPC_UNLIKELY(gather->size > gather->limit || size > gather->limit - gather->size)) {
+                mrpc_wire_refuse(&out, MRPC_ELIMIT, where, "is larger than the limit");
+                return out.error;
+            }
+            memmove(start, front, size);
+            gather->size += size;
+            return 0;
+        }
+        int error = out.error != 0 ? out.error : mrpc_gather_more(gather, gather->size + out.needed);
+        if (error != 0)
+            return error;
+    }
+}
+
+/* --- decode --- */
+
+/* mrpc_decoder.flags while a codec runs */
+enum {
+    MRPC_WIRE_UNSORTED = 1, /* a map has entries that did not come in ascending order */
+    MRPC_WIRE_NO_MEMORY = 2
+};
+
+typedef void mrpc_wire_starter(void *message);
+typedef const uint8_t *mrpc_wire_reader(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *message, uint32_t depth);
+
+MRPC_COLD const uint8_t *mrpc_wire_wrong(mrpc_decoder *decoder, const uint8_t *at, const char *where, const char *what)
+{
+    decoder->cursor = at;
+    decoder->where = where;
+    decoder->what = what;
+    return NULL;
+}
+
+MRPC_COLD const uint8_t *mrpc_wire_no_memory(mrpc_decoder *decoder, const uint8_t *at, const char *where)
+{
+    decoder->flags |= MRPC_WIRE_NO_MEMORY;
+    return mrpc_wire_wrong(decoder, at, where, "there is no memory for it");
+}
+
+MRPC_COLD const uint8_t *mrpc_wire_too_deep(mrpc_decoder *decoder, const uint8_t *at, const char *where)
+{
+    return mrpc_wire_wrong(decoder, at, where, "is nested deeper than the limit");
+}
+
+/* Uninitialised memory of `bytes`, a multiple of 8. */
+MRPC_INLINE void *mrpc_wire_alloc(mrpc_decoder *decoder, size_t bytes)
+{
+    mrpc_arena *arena = decoder->arena;
+    char *memory = arena->cursor;
+    if (MRPC_UNLIKELY(bytes > (size_t)(arena->end - memory)))
+        return decoder->grow(arena, bytes);
+    arena->cursor = memory + bytes;
+    return memory;
+}
+
+/* The rest of a varint of more than one byte; NULL: cut off, longer than 10 bytes or more than 64 bits. */
+MRPC_OUTLINE const uint8_t *mrpc_wire_long_varint(const uint8_t *at, const uint8_t *end, uint64_t *value)
+{
+    uint64_t result = 0;
+    for (unsigned shift = 0; shift < 64 && at < end; shift += 7) {
+        uint64_t byte = *at++;
+        result |= (byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            *value = result;
+            return shift == 63 && byte > 1 ? NULL : at;
+        }
+    }
+    return NULL;
+}
+
+MRPC_INLINE const uint8_t *mrpc_wire_take_varint(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, uint64_t *value,
+                                                 const char *where)
+{
+    if (MRPC_LIKELY(at < end && *at < 0x80)) {
+        *value = *at;
+        return at + 1;
+    }
+    const uint8_t *next = mrpc_wire_long_varint(at, end, value);
+    return MRPC_LIKELY(next != NULL) ? next : mrpc_wire_wrong(decoder, at, where, "has a varint that is cut off or too long");
+}
+
+/* A tag, of which the caller knows that at < end. */
+MRPC_INLINE const uint8_t *mrpc_wire_take_tag(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, uint32_t *tag,
+                                              const char *where)
+{
+    if (MRPC_LIKELY(*at < 0x80)) {
+        *tag = *at;
+        return at + 1;
+    }
+    uint64_t value = 0;
+    const uint8_t *next = mrpc_wire_long_varint(at, end, &value);
+    if (MRPC_UNLIKELY(next == NULL || next - at > 5 || value > UINT32_MAX))
+        return mrpc_wire_wrong(decoder, at, where, "has a tag that is cut off or too long");
+    *tag = (uint32_t)value;
+    return next;
+}
+
+/* A length; *behind is where what has this length ends. */
+MRPC_INLINE const uint8_t *mrpc_wire_take_length(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, const uint8_t **behind,
+                                                 const char *where)
+{
+    uint64_t length = 0;
+    const uint8_t *next = mrpc_wire_take_varint(decoder, at, end, &length, where);
+    if (MRPC_UNLIKELY(next == NULL))
+        return NULL;
+    if (MRPC_UNLIKELY(length > (uint64_t)(end - next)))
+        return mrpc_wire_wrong(decoder, at, where, "has a length beyond the end of what it is in");
+    *behind = next + length;
+    return next;
+}
+
+MRPC_INLINE const uint8_t *mrpc_wire_take_value(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, uint64_t *value,
+                                                mrpc_wire_kind kind, const char *where)
+{
+    if (!mrpc_wire_is_fixed(kind))
+        return mrpc_wire_take_varint(decoder, at, end, value, where);
+    size_t size = mrpc_wire_width(kind);
+    if (MRPC_UNLIKELY((size_t)(end - at) < size))
+        return mrpc_wire_wrong(decoder, at, where, "is cut off");
+    *value = size == 8 ? mrpc_wire_order8(mrpc_load8(at)) : mrpc_wire_order4(mrpc_load4(at));
+    return at + size;
+}
+
+MRPC_INLINE const uint8_t *mrpc_wire_take_number(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *number,
+                                                 mrpc_wire_kind kind, const char *where)
+{
+    uint64_t value = 0;
+    at = mrpc_wire_take_value(decoder, at, end, &value, kind, where);
+    if (MRPC_LIKELY(at != NULL))
+        mrpc_wire_store(number, value, kind);
+    return at;
+}
+
+MRPC_INLINE const uint8_t *mrpc_wire_take_string(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, mrpc_string *string,
+                                                 const char *where)
+{
+    const uint8_t *behind = NULL;
+    at = mrpc_wire_take_length(decoder, at, end, &behind, where);
+    if (MRPC_UNLIKELY(at == NULL))
+        return NULL;
+    size_t size = (size_t)(behind - at);
+    char *data = (char *)mrpc_wire_alloc(decoder, MRPC_TEXT_PADDED(size));
+    if (MRPC_UNLIKELY(data == NULL))
+        return mrpc_wire_no_memory(decoder, at, where);
+    if (size == 0)
+        mrpc_store8(data, 0);
+    else if (MRPC_UNLIKELY(!mrpc_text_copy(data, (const char *)at, size)))
+        return mrpc_wire_wrong(decoder, at, where, "is not valid UTF-8");
+    string->data = data;
+    string->size = size;
+    return behind;
+}
+
+MRPC_INLINE const uint8_t *mrpc_wire_take_bytes(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, mrpc_bytes *bytes,
+                                                const char *where)
+{
+    const uint8_t *behind = NULL;
+    at = mrpc_wire_take_length(decoder, at, end, &behind, where);
+    if (MRPC_UNLIKELY(at == NULL))
+        return NULL;
+    size_t size = (size_t)(behind - at);
+    char *data = NULL;
+    if (size != 0) {
+        data = (char *)mrpc_wire_alloc(decoder, MRPC_PADDED(size));
+        if (MRPC_UNLIKELY(data == NULL))
+            return mrpc_wire_no_memory(decoder, at, where);
+        mrpc_bytes_copy(data, at, size);
+    }
+    bytes->data = (uint8_t *)data;
+    bytes->size = size;
+    return behind;
+}
+
+/* Makes room for at least `extra` more elements, and at least as many as there are, so that appending costs linear time. */
+MRPC_OUTLINE bool mrpc_wire_list_grow(mrpc_decoder *decoder, mrpc_wire_list *list, size_t element, size_t extra)
+{
+    size_t capacity = list->size + (extra > list->size ? extra : list->size);
+    if (capacity < 4)
+        capacity = 4;
+    if (capacity > SIZE_MAX / 2 / element)
+        return false;
+    char *data = (char *)mrpc_wire_alloc(decoder, MRPC_PADDED(capacity * element));
+    if (data == NULL)
+        return false;
+    if (list->size != 0)
+        memcpy(data, list->data, list->size * element);
+    list->data = data;
+    list->capacity = capacity;
+    return true;
+}
+
+/* Room for one more element, which is not counted yet; NULL: no memory. */
+MRPC_INLINE char *mrpc_wire_list_room(mrpc_decoder *decoder, mrpc_wire_list *list, size_t element)
+{
+    if (MRPC_UNLIKELY(list->size >= list->capacity) && !mrpc_wire_list_grow(decoder, list, element, 1))
+        return NULL;
+    return list->data + list->size * element;
+}
+
+MRPC_INLINE const uint8_t *mrpc_wire_add_string(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *list, const char *where)
+{
+    mrpc_string *room = (mrpc_string *)(void *)mrpc_wire_list_room(decoder, (mrpc_wire_list *)list, sizeof *room);
+    if (MRPC_UNLIKELY(room == NULL))
+        return mrpc_wire_no_memory(decoder, at, where);
+    at = mrpc_wire_take_string(decoder, at, end, room, where);
+    ((mrpc_wire_list *)list)->size += at != NULL;
+    return at;
+}
+
+MRPC_INLINE const uint8_t *mrpc_wire_add_bytes(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *list, const char *where)
+{
+    mrpc_bytes *room = (mrpc_bytes *)(void *)mrpc_wire_list_room(decoder, (mrpc_wire_list *)list, sizeof *room);
+    if (MRPC_UNLIKELY(room == NULL))
+        return mrpc_wire_no_memory(decoder, at, where);
+    at = mrpc_wire_take_bytes(decoder, at, end, room, where);
+    ((mrpc_wire_list *)list)->size += at != NULL;
+    return at;
+}
+
+MRPC_INLINE const uint8_t *mrpc_wire_add_number(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *list,
+                                                mrpc_wire_kind kind, const char *where)
+{
+    char *room = mrpc_wire_list_room(decoder, (mrpc_wire_list *)list, mrpc_wire_width(kind));
+    if (MRPC_UNLIKELY(room == NULL))
+        return mrpc_wire_no_memory(decoder, at, where);
+    at = mrpc_wire_take_number(decoder, at, end, room, kind, where);
+    ((mrpc_wire_list *)list)->size += at != NULL;
+    return at;
+}
+
+/* How many varints end in [at, end). */
+MRPC_INLINE size_t mrpc_wire_count_varints(const uint8_t *at, const uint8_t *end)
+{
+    size_t count = 0;
+    for (; end - at >= 8; at += 8)
+        count += (size_t)__builtin_popcountll(~mrpc_load8(at) & MRPC_HIGH_BITS);
+    for (; at < end; at++)
+        count += *at < 0x80;
+    return count;
+}
+
+/* Appends the numbers of a packed field. */
+MRPC_INLINE const uint8_t *mrpc_wire_add_packed(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *member,
+                                                mrpc_wire_kind kind, const char *where)
+{
+    mrpc_wire_list *list = (mrpc_wire_list *)member;
+    size_t width = mrpc_wire_width(kind);
+    const uint8_t *behind = NULL;
+    at = mrpc_wire_take_length(decoder, at, end, &behind, where);
+    if (MRPC_UNLIKELY(at == NULL))
+        return NULL;
+    if (mrpc_wire_is_fixed(kind) && MRPC_UNLIKELY((size_t)(behind - at) % width != 0))
+        return mrpc_wire_wrong(decoder, at, where, "has a length that is no multiple of its elements");
+    size_t count = mrpc_wire_is_fixed(kind) ? (size_t)(behind - at) / width : mrpc_wire_count_varints(at, behind);
+    if (count > list->capacity - list->size && !mrpc_wire_list_grow(decoder, list, width, count))
+        return mrpc_wire_no_memory(decoder, at, where);
+    while (at < behind) {
+        uint64_t value = 0;
+        at = mrpc_wire_take_value(decoder, at, behind, &value, kind, where);
+        if (MRPC_UNLIKELY(at == NULL))
+            return NULL;
+        mrpc_wire_store(list->data + list->size++ * width, value, kind);
+    }
+    return behind;
+}
+
+/* A new message of `size` bytes, a multiple of 8. */
+MRPC_INLINE void *mrpc_wire_new(mrpc_decoder *decoder, size_t size, mrpc_wire_starter *start)
+{
+    mrpc_message *message = (mrpc_message *)mrpc_wire_alloc(decoder, size);
+    if (MRPC_UNLIKELY(message == NULL))
+        return NULL;
+    memset((void *)message, 0, size);
+    message->arena = decoder->arena;
+    start(message);
+    return message;
+}
+
+/* Merges a sub-message into *member, which is made when it is NULL. */
+MRPC_INLINE const uint8_t *mrpc_wire_take_message(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *member, size_t size,
+                                                  uint32_t depth, mrpc_wire_starter *start, mrpc_wire_reader *read, const char *where)
+{
+    void *message;
+    const uint8_t *behind = NULL;
+    at = mrpc_wire_take_length(decoder, at, end, &behind, where);
+    if (MRPC_UNLIKELY(at == NULL))
+        return NULL;
+    if (MRPC_UNLIKELY(depth == 0))
+        return mrpc_wire_too_deep(decoder, at, where);
+    memcpy(&message, member, sizeof message);
+    if (message == NULL) {
+        message = mrpc_wire_new(decoder, size, start);
+        if (MRPC_UNLIKELY(message == NULL))
+            return mrpc_wire_no_memory(decoder, at, where);
+        memcpy(member, &message, sizeof message);
+    }
+    return read(decoder, at, behind, message, depth - 1);
+}
+
+MRPC_INLINE const uint8_t *mrpc_wire_add_message(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *list, size_t size,
+                                                 uint32_t depth, mrpc_wire_starter *start, mrpc_wire_reader *read, const char *where)
+{
+    char *room = mrpc_wire_list_room(decoder, (mrpc_wire_list *)list, sizeof(void *));
+    if (MRPC_UNLIKELY(room == NULL))
+        return mrpc_wire_no_memory(decoder, at, where);
+    memset(room, 0, sizeof(void *));
+    at = mrpc_wire_take_message(decoder, at, end, room, size, depth, start, read, where);
+    ((mrpc_wire_list *)list)->size += at != NULL;
+    return at;
+}
+
+/* Appends an entry of `element` bytes to a map. `complete` gives it the key and the value that the input left out. */
+MRPC_INLINE const uint8_t *mrpc_wire_add_entry(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *map, size_t element,
+                                               uint32_t depth, mrpc_wire_reader *read, bool (*complete)(mrpc_decoder *, void *),
+                                               mrpc_wire_ascends *ascends, const char *where)
+{
+    mrpc_wire_list *list = (mrpc_wire_list *)map;
+    const uint8_t *behind = NULL;
+    at = mrpc_wire_take_length(decoder, at, end, &behind, where);
+    if (MRPC_UNLIKELY(at == NULL))
+        return NULL;
+    if (MRPC_UNLIKELY(depth == 0))
+        return mrpc_wire_too_deep(decoder, at, where);
+    char *entry = mrpc_wire_list_room(decoder, list, element);
+    if (MRPC_UNLIKELY(entry == NULL))
+        return mrpc_wire_no_memory(decoder, at, where);
+    memset(entry, 0, element);
+    at = read(decoder, at, behind, entry, depth - 1);
+    if (MRPC_UNLIKELY(at == NULL))
+        return NULL;
+    if (MRPC_UNLIKELY(!complete(decoder, entry)))
+        return mrpc_wire_no_memory(decoder, at, where);
+    if (list->size != 0 && !ascends(entry - element, entry))
+        decoder->flags |= MRPC_WIRE_UNSORTED;
+    list->size++;
+    return at;
+}
+
+/* An empty text of an entry that the input left out; entries move, so it cannot point into itself. */
+MRPC_INLINE bool mrpc_wire_complete_string(mrpc_decoder *decoder, mrpc_string *string)
+{
+    if (MRPC_LIKELY(string->data != NULL))
+        return true;
+    string->data = (char *)mrpc_wire_alloc(decoder, 8);
+    if (string->data == NULL)
+        return false;
+    mrpc_store8(string->data, 0);
+    return true;
+}
+
+MRPC_INLINE bool mrpc_wire_complete_message(mrpc_decoder *decoder, void *member, size_t size, mrpc_wire_starter *start)
+{
+    void *message;
+    memcpy(&message, member, sizeof message);
+    if (MRPC_LIKELY(message != NULL))
+        return true;
+    message = mrpc_wire_new(decoder, size, start);
+    memcpy(member, &message, sizeof message);
+    return message != NULL;
+}
+
+/* The end of a group that is not known, from behind its first tag. Groups in it are counted, not recursed into. */
+MRPC_OUTLINE const uint8_t *mrpc_wire_skip_group(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, uint32_t first,
+                                                 uint32_t depth, const char *where);
+
+/* The end of a field that is not known, from behind its tag. */
+MRPC_INLINE const uint8_t *mrpc_wire_skip_plain(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, uint32_t tag,
+                                                const char *where)
+{
+    uint64_t value = 0;
+    const uint8_t *behind = NULL;
+    if (MRPC_UNLIKELY(tag >> 3 == 0))
+        return mrpc_wire_wrong(decoder, at, where, "has a field with the number 0");
+    switch (tag & 7) {
+    case MRPC_WIRE_VARINT:
+        return mrpc_wire_take_varint(decoder, at, end, &value, where);
+    case MRPC_WIRE_8:
+        return mrpc_wire_take_value(decoder, at, end, &value, MRPC_WIRE_FIXED64, where);
+    case MRPC_WIRE_4:
+        return mrpc_wire_take_value(decoder, at, end, &value, MRPC_WIRE_FIXED32, where);
+    case MRPC_WIRE_BYTES:
+        return mrpc_wire_take_length(decoder, at, end, &behind, where) == NULL ? NULL : behind;
+    default:
+        return mrpc_wire_wrong(decoder, at, where, "has a field with a wire type that cannot be there");
+    }
+}
+
+MRPC_OUTLINE const uint8_t *mrpc_wire_skip_group(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, uint32_t first,
+                                                 uint32_t depth, const char *where)
+{
+    uint32_t open[MRPC_DEPTH_LIMIT], count = 0;
+    if (depth > MRPC_DEPTH_LIMIT)
+        depth = MRPC_DEPTH_LIMIT;
+    for (uint32_t tag = first;;) {
+        if ((tag & 7) == MRPC_WIRE_GROUP && tag >> 3 != 0) {
+            if (count == depth)
+                return mrpc_wire_too_deep(decoder, at, where);
+            open[count++] = tag >> 3;
+        } else if ((tag & 7) == MRPC_WIRE_END) {
+            if (open[count - 1] != tag >> 3)
+                return mrpc_wire_wrong(decoder, at, where, "has a group that ends with another number than it began with");
+            if (--count == 0)
+                return at;
+        } else {
+            at = mrpc_wire_skip_plain(decoder, at, end, tag, where);
+        }
+        if (at == NULL)
+            return NULL;
+        if (at == end)
+            return mrpc_wire_wrong(decoder, at, where, "has a group that does not end");
+        at = mrpc_wire_take_tag(decoder, at, end, &tag, where);
+        if (at == NULL)
+            return NULL;
+    }
+}
+
+/* Skips a field that is not known. */
+MRPC_OUTLINE const uint8_t *mrpc_wire_skip(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, uint32_t tag, uint32_t depth,
+                                           const char *where)
+{
+    if ((tag & 7) == MRPC_WIRE_GROUP && tag >> 3 != 0)
+        return mrpc_wire_skip_group(decoder, at, end, tag, depth, where);
+    return mrpc_wire_skip_plain(decoder, at, end, tag, where);
+}
+
+/* Keeps a field that is not known; it began at `field`, its tag ended at `at`. */
+MRPC_OUTLINE const uint8_t *mrpc_wire_take_unknown(mrpc_decoder *decoder, const uint8_t *field, const uint8_t *at, const uint8_t *end,
+                                                   uint32_t tag, mrpc_message *message, uint32_t depth, const char *where)
+{
+    mrpc_unknown *unknown = message->unknown;
+    at = mrpc_wire_skip(decoder, at, end, tag, depth, where);
+    if (at == NULL)
+        return NULL;
+    size_t old = unknown == NULL ? 0 : unknown->size, extra = (size_t)(at - field);
+    if (unknown == NULL || unknown->capacity < old || extra > unknown->capacity - old) {
+        size_t capacity = MRPC_PADDED(2 * old + extra + 32);
+        mrpc_unknown *larger = (mrpc_unknown *)mrpc_wire_alloc(decoder, sizeof *larger + capacity);
+        if (larger == NULL)
+            return mrpc_wire_no_memory(decoder, field, where);
+        larger->capacity = capacity;
+        if (old != 0)
+            memcpy(larger->data, unknown->data, old);
+        message->unknown = unknown = larger;
+    }
+    memcpy(unknown->data + old, field, extra);
+    unknown->size = old + extra;
+    return at;
+}
+
+/* One round of a merge sort: merges runs of `run` entries from one array to the other. Equal keys keep their order. */
+MRPC_INLINE void mrpc_wire_merge_runs(const char *from, char *to, size_t size, size_t element, size_t run, mrpc_wire_ascends *ascends)
+{
+    for (size_t left = 0; left < size; left += 2 * run) {
+        size_t middle = size - left < run ? size : left + run, end = size - left < 2 * run ? size : left + 2 * run;
+        for (size_t a = left, b = middle, out = left; out < end; out++) {
+            bool second = a == middle || (b < end && ascends(from + b * element, from + a * element));
+            memcpy(to + out * element, from + (second ? b++ : a++) * element, element);
+        }
+    }
+}
+
+/* Sorts the entries of a map that did not come in order; of entries with the same key the last one stays. */
+MRPC_OUTLINE bool mrpc_wire_sort(mrpc_decoder *decoder, void *map, size_t element, mrpc_wire_ascends *ascends)
+{
+    mrpc_wire_list *list = (mrpc_wire_list *)map;
+    size_t sorted = 1, kept = 0;
+    while (sorted < list->size && ascends(list->data + (sorted - 1) * element, list->data + sorted * element))
+        sorted++;
+    if (sorted >= list->size)
+        return true;
+    char *from = list->data, *to = (char *)mrpc_wire_alloc(decoder, MRPC_PADDED(list->size * element));
+    if (to == NULL)
+        return false;
+    for (size_t run = 1; run < list->size; run *= 2) {
+        mrpc_wire_merge_runs(from, to, list->size, element, run, ascends);
+        char *other = from;
+        from = to;
+        to = other;
+    }
+    for (size_t i = 1; i < list->size; i++) {
+        kept += ascends(from + kept * element, from + i * element);
+        if (kept != i)
+            memcpy(from + kept * element, from + i * element, element);
+    }
+    if (from != list->data)
+        list->capacity = list->size;
+    list->data = from;
+    list->size = kept + 1;
+    return true;
+}
+
+/* Gives a string that has no data yet an empty one: its own size, which is zero. */
+MRPC_INLINE void mrpc_wire_start_string(mrpc_string *string)
+{
+    if (string->data == NULL)
+        string->data = (char *)&string->size;
+}
+
+/* Decodes all of the input into `message`. `finish` (NULL for types without maps) sorts maps below the message; false: no memory, or
+ * too deep. */
+MRPC_INLINE int mrpc_wire_decode(mrpc_decoder *decoder, void *message, mrpc_wire_starter *start, mrpc_wire_reader *read,
+                                 bool (*finish)(mrpc_decoder *, void *, uint32_t), const char *where)
+{
+    decoder->flags = 0;
+    start(message);
+    const uint8_t *at = read(decoder, decoder->cursor, decoder->end, message, decoder->depth);
+    if (at != NULL && MRPC_UNLIKELY((decoder->flags & MRPC_WIRE_UNSORTED) != 0) && finish != NULL &&
+        !finish(decoder, message, decoder->depth))
+        at = mrpc_wire_no_memory(decoder, at, where);
+    if (MRPC_LIKELY(at != NULL)) {
+        decoder->cursor = at;
+        return 0;
+    }
+    return (decoder->flags & MRPC_WIRE_NO_MEMORY) != 0 ? MRPC_ENOMEM : MRPC_EFORMAT;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MRPC_MARSHAL_PROTOBUF_H */

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * text.h - copying short runs of bytes and checking UTF-8, inlined into generated codecs
+ *
+ * Most strings of real messages are shorter than 64 bytes, for which a call to memcpy and a loop over bytes cost several times the
+ * copy itself. Everything here works on loads and stores of 1 to 16 bytes that may overlap but never touch a byte outside of the
+ * source, and writes whole words of 8 bytes to the destination, the last one padded with zero: what both encodings need.
+ */
+#ifndef MRPC_MARSHAL_TEXT_H
+#define MRPC_MARSHAL_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <mrpc/visibility.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MRPC_INLINE static inline __attribute__((always_inline, unused))
+#define MRPC_OUTLINE static __attribute__((noinline, unused))
+#define MRPC_COLD static __attribute__((noinline, cold, unused))
+
+/* Tells the compiler that memory may have changed: what was copied out of a message that its owner may change meanwhile is from
+ * here on read from the copy and never again from the message. */
+#define MRPC_SNAPSHOT_TAKEN() __asm__ volatile("" ::: "memory")
+
+/* One bit of each byte of a word; the bit is set in every byte of UTF-8 that is not ASCII. */
+#define MRPC_HIGH_BITS UINT64_C(0x8080808080808080)
+
+enum { MRPC_SHORT = 64 /* bytes; up to here copying and checking is inlined */ };
+
+/* Where the NUL behind a string of `size` bytes ends when padded to words of 8. */
+#define MRPC_PADDED(size) (((size) + 7) & ~(size_t)7)
+#define MRPC_TEXT_PADDED(size) (((size) + 8) & ~(size_t)7)
+
+typedef uint64_t mrpc_pair __attribute__((vector_size(16)));
+
+MRPC_INLINE uint64_t mrpc_load8(const void *from)
+{
+    uint64_t word;
+    memcpy(&word, from, sizeof word);
+    return word;
+}
+
+MRPC_INLINE uint32_t mrpc_load4(const void *from)
+{
+    uint32_t word;
+    memcpy(&word, from, sizeof word);
+    return word;
+}
+
+MRPC_INLINE mrpc_pair mrpc_load16(const void *from)
+{
+    mrpc_pair pair;
+    memcpy(&pair, from, sizeof pair);
+    return pair;
+}
+
+MRPC_INLINE void mrpc_store8(void *to, uint64_t word)
+{
+    memcpy(to, &word, sizeof word);
+}
+
+MRPC_INLINE void mrpc_store16(void *to, mrpc_pair pair)
+{
+    memcpy(to, &pair, sizeof pair);
+}
+
+MRPC_INLINE uint64_t mrpc_pair_bits(mrpc_pair pair)
+{
+    return pair[0] | pair[1];
+}
+
+/* 1 to 7 bytes as the low bytes of a word. */
+MRPC_INLINE uint64_t mrpc_load_partial(const char *from, size_t size)
+{
+    if (size >= 4)
+        return mrpc_load4(from) | (uint64_t)mrpc_load4(from + size - 4) << (8 * (size - 4));
+    return (uint64_t)(uint8_t)from[0] | (uint64_t)(uint8_t)from[size >> 1] << (8 * (size >> 1)) |
+           (uint64_t)(uint8_t)from[size - 1] << (8 * (size - 1));
+}
+
+/* Copies 1 to MRPC_SHORT bytes and zero after them: up to MRPC_TEXT_PADDED(size) when `nul` is 1, up to MRPC_PADDED(size) when it
+ * is 0. Returns the bits that are set in any byte, folded into 8 lanes. */
+MRPC_INLINE uint64_t mrpc_copy_short(char *to, const char *from, size_t size, size_t nul)
+{
+    if (size < 8) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        uint64_t word = mrpc_load_partial(from, size);
+#else
+        uint64_t word = 0;
+        memcpy(&word, from, size);
+#endif
+        mrpc_store8(to, word);
+        return word;
+    }
+    mrpc_store8(to + ((size - 1 + nul) & ~(size_t)7), 0);
+    if (size < 16) {
+        uint64_t first = mrpc_load8(from), last = mrpc_load8(from + size - 8);
+        mrpc_store8(to, first);
+        mrpc_store8(to + size - 8, last);
+        return first | last;
+    }
+    mrpc_pair first = mrpc_load16(from), last = mrpc_load16(from + size - 16), all = first | last;
+    if (size > 32) {
+        mrpc_pair second = mrpc_load16(from + 16), third = mrpc_load16(from + size - 32);
+        mrpc_store16(to + 16, second);
+        mrpc_store16(to + size - 32, third);
+        all |= second | third;
+    }
+    mrpc_store16(to, first);
+    mrpc_store16(to + size - 16, last);
+    return mrpc_pair_bits(all);
+}
+
+/* Copies 1 to MRPC_SHORT bytes and writes nothing else. Returns the bits that are set in any byte, folded into 8 lanes. */
+MRPC_INLINE uint64_t mrpc_copy_exact(char *to, const char *from, size_t size)
+{
+    if (size < 4) {
+        uint8_t first = (uint8_t)from[0], middle = (uint8_t)from[size >> 1], last = (uint8_t)from[size - 1];
+        to[0] = (char)first;
+        to[size >> 1] = (char)middle;
+        to[size - 1] = (char)last;
+        return (uint64_t)first | middle | last;
+    }
+    if (size < 8) {
+        uint32_t first = mrpc_load4(from), last = mrpc_load4(from + size - 4);
+        memcpy(to, &first, sizeof first);
+        memcpy(to + size - 4, &last, sizeof last);
+        return (uint64_t)first | last;
+    }
+    if (size < 16) {
+        uint64_t first = mrpc_load8(from), last = mrpc_load8(from + size - 8);
+        mrpc_store8(to, first);
+        mrpc_store8(to + size - 8, last);
+        return first | last;
+    }
+    mrpc_pair first = mrpc_load16(from), last = mrpc_load16(from + size - 16), all = first | last;
+    if (size > 32) {
+        mrpc_pair second = mrpc_load16(from + 16), third = mrpc_load16(from + size - 32);
+        mrpc_store16(to + 16, second);
+        mrpc_store16(to + size - 32, third);
+        all |= second | third;
+    }
+    mrpc_store16(to, first);
+    mrpc_store16(to + size - 16, last);
+    return mrpc_pair_bits(all);
+}
+
+/* The bits that are set in any byte of a text of 1 to MRPC_SHORT - 1 bytes that is padded to words. */
+MRPC_INLINE uint64_t mrpc_padded_bits(const char *text, size_t size)
+{
+    const char *last = text + (size & ~(size_t)7); /* the word that holds the NUL */
+    if (size < 16)
+        return mrpc_load8(text) | mrpc_load8(last);
+    mrpc_pair all = mrpc_load16(text) | mrpc_load16(last - 8);
+    if (size >= 32)
+        all |= mrpc_load16(text + 16) | mrpc_load16(last - 24);
+    return mrpc_pair_bits(all);
+}
+
+/* How many bytes from `text` on are ASCII, counted in blocks of 8; at most `size`. */
+MRPC_INLINE size_t mrpc_text_ascii(const uint8_t *text, size_t size)
+{
+    size_t at = 0;
+    for (; size - at >= 64; at += 64) {
+        mrpc_pair all = mrpc_load16(text + at) | mrpc_load16(text + at + 16) | mrpc_load16(text + at + 32) |
+                        mrpc_load16(text + at + 48);
+        if (mrpc_pair_bits(all) & MRPC_HIGH_BITS)
+            break;
+    }
+    while (size - at >= 8 && (mrpc_load8(text + at) & MRPC_HIGH_BITS) == 0)
+        at += 8;
+    return at;
+}
+
+MRPC_INLINE bool mrpc_text_between(uint8_t byte, uint8_t low, uint8_t high)
+{
+    return byte >= low && byte <= high;
+}
+
+/* The length of the UTF-8 sequence at `text`, of which `room` bytes may be read; 0 when there is none.
+ * (RFC 3629, section 4: no overlong forms, no surrogates, nothing above U+10FFFF.) */
+MRPC_INLINE size_t mrpc_text_sequence(const uint8_t *text, size_t room)
+{
+    uint8_t lead = text[0];
+    if (lead < 0x80)
+        return 1;
+    if (lead < 0xc2 || lead > 0xf4 || room < 2)
+        return 0;
+    if (lead < 0xe0)
+        return mrpc_text_between(text[1], 0x80, 0xbf) ? 2 : 0;
+    if (room < 3 || !mrpc_text_between(text[2], 0x80, 0xbf))
+        return 0;
+    if (lead < 0xf0)
+        return mrpc_text_between(text[1], lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf) ? 3 : 0;
+    if (room < 4 || !mrpc_text_between(text[3], 0x80, 0xbf))
+        return 0;
+    return mrpc_text_between(text[1], lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) ? 4 : 0;
+}
+
+/* Whether all of the text is UTF-8. */
+MRPC_OUTLINE bool mrpc_text_valid(const char *text, size_t size)
+{
+    const uint8_t *bytes = (const uint8_t *)text;
+    for (size_t at = mrpc_text_ascii(bytes, size); at < size;) {
+        size_t length = mrpc_text_sequence(bytes + at, size - at);
+        if (length == 0)
+            return false;
+        at += length;
+        if (length == 1)
+            at += mrpc_text_ascii(bytes + at, size - at);
+    }
+    return true;
+}
+
+/* Copies text of any size but 0, with zero after it up to MRPC_TEXT_PADDED(size); false: it is not UTF-8. */
+MRPC_INLINE bool mrpc_text_copy(char *to, const char *from, size_t size)
+{
+    if (MRPC_LIKELY(size <= MRPC_SHORT)) {
+        if (MRPC_LIKELY((mrpc_copy_short(to, from, size, 1) & MRPC_HIGH_BITS) == 0))
+            return true;
+    } else {
+        mrpc_store8(to + (size & ~(size_t)7), 0);
+        memcpy(to, from, size);
+    }
+    MRPC_SNAPSHOT_TAKEN();
+    return mrpc_text_valid(to, size);
+}
+
+/* Copies bytes of any size but 0, with zero after them up to MRPC_PADDED(size). */
+MRPC_INLINE void mrpc_bytes_copy(char *to, const void *from, size_t size)
+{
+    if (MRPC_LIKELY(size <= MRPC_SHORT)) {
+        mrpc_copy_short(to, (const char *)from, size, 0);
+        return;
+    }
+    mrpc_store8(to + ((size - 1) & ~(size_t)7), 0);
+    memcpy(to, from, size);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MRPC_MARSHAL_TEXT_H */
