@@ -5,6 +5,8 @@
  * The arena lies in its first block. Each further block is twice as large as the one before, up to BLOCK_MAX; an
  * allocation that would fill more than half of it gets a block of its own, and the current one stays in use.
  */
+#include "config.h"
+
 #include <stdlib.h>
 
 #include "heap/internal.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* available.c - reading /proc/meminfo (its format: Documentation/filesystems/proc.rst of Linux) */
+#include "config.h"
+
 #include "heap/available.h"
 
 #include <fcntl.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* grow.c - taking pages, and committing more when there are none */
+#include "config.h"
+
 #include "heap/internal.h"
 #include "heap/slab.h"
 

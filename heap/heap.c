@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* heap.c - making heaps, allocating, looking at them */
+#include "config.h"
+
 #include "heap/internal.h"
 
 #include <errno.h>

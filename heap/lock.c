@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lock.c - waiting for a lock that is taken */
+#include "config.h"
+
 #include "heap/lock.h"
 
 #include <linux/futex.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* segment.c - reserving addresses, making sealed segments, committing their pages */
+#include "config.h"
+
 #include "heap/segment.h"
 
 #include <errno.h>

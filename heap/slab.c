@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab.c - slots of one size class in a run of pages */
+#include "config.h"
+
 #include "heap/slab.h"
 
 #include "heap/sanitize.h"

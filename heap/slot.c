@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slot.c - from an address to its slot; the states that a slot goes through once it is allocated */
+#include "config.h"
+
 #include "heap/internal.h"
 #include "heap/sanitize.h"
 #include "heap/slab.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* span.c - the bins of free spans: good fit with a bound on the search, as in TLSF (Masmano et al., ECRTS 2004) */
+#include "config.h"
+
 #include "heap/span.h"
 
 #define SPAN_SEARCH 16

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* words.c - private memory for the state words of slabs */
+#include "config.h"
+
 #include <sys/mman.h>
 
 #include "heap/slab.h"
