@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # transports/ - what it adds to the build; Makefile.am says how.
+libmrpc_la_SOURCES += transports/frame.h transports/transport.h
+include $(srcdir)/transports/loop/local.mk

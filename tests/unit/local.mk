@@ -5,3 +5,4 @@ TESTS += tests/unit/test_error
 tests_unit_test_error_SOURCES = tests/unit/test_error.c
 tests_unit_test_error_LDADD = $(TEST_LDADD)
 include $(srcdir)/tests/unit/heap.mk
+include $(srcdir)/tests/unit/transports.mk

@@ -20,8 +20,8 @@ typedef struct mrpc_timer mrpc_timer;
 
 enum { LOOP_IN = 1, LOOP_OUT = 2, LOOP_HANGUP = 4 };
 
-/* A descriptor that is watched, edge-triggered: `ready` runs when it becomes readable, writable, or hangs up; then read or write until
- * EAGAIN or a short count. The owner of the struct keeps it in place from add to remove. */
+/* A descriptor that is watched, edge-triggered: `ready` runs when it becomes readable, writable, or hangs up; then read
+ * or write until EAGAIN or a short count. The owner of the struct keeps it in place from add to remove. */
 struct mrpc_watch {
     void (*ready)(mrpc_watch *watch, uint32_t events);
     int fd;
@@ -42,11 +42,13 @@ typedef struct mrpc_loop_counters {
     uint64_t wakeups;
 } mrpc_loop_counters;
 
-/* MRPC_POLLER_AUTO takes io_uring if it can be set up here. Errors: ENOTSUP (io_uring was asked for and can't be had; says why), ESYS, ENOMEM. */
+/* MRPC_POLLER_AUTO takes io_uring if it can be set up here. Errors: ENOTSUP (io_uring was asked for and can't be had;
+ * says why), ESYS, ENOMEM. */
 MRPC_MUST_CHECK int mrpc_loop_new(mrpc_loop **loop, mrpc_poller poller, uint64_t seed, mrpc_error *error);
 void mrpc_loop_free(mrpc_loop *loop);
 
-/* Which one it is. Never AUTO. */
+/* Which one it is. Never AUTO. A loop over io_uring goes on with epoll while several threads drive it by turns, and
+ * once mrpc_loop_fd() was called. */
 mrpc_poller mrpc_loop_poller(const mrpc_loop *loop);
 
 /* ns; CLOCK_MONOTONIC, read anew by each call; or the virtual clock. */
@@ -63,14 +65,16 @@ void mrpc_loop_stop(mrpc_loop *loop, mrpc_timer *timer);
 /* When the next timer expires; UINT64_MAX when none is started. */
 uint64_t mrpc_loop_next(const mrpc_loop *loop);
 
-/* Runs what is ready: expired timers and events of descriptors. When nothing is, sleeps until something is, `until` (ns on the loop's clock) has come, or it
- * is woken. `until` of 0: does not sleep, and makes at most one system call. Returns how many callbacks ran, or ESYS. A simulated loop moves its clock to the next timer instead of sleeping. */
+/* Runs what is ready: expired timers and events of descriptors. When nothing is, sleeps until something is, `until` (ns
+ * on the loop's clock) has come, or it is woken. `until` of 0: does not sleep, and makes at most one system call.
+ * Returns how many callbacks ran, or ESYS. A simulated loop moves its clock to the next timer instead of sleeping. */
 int mrpc_loop_run(mrpc_loop *loop, uint64_t until);
 
 /* Makes a mrpc_loop_run() that sleeps, or the next one that would, return. One system call at most. */
 void mrpc_loop_wake(mrpc_loop *loop);
 
-/* A descriptor that is readable while mrpc_loop_run(loop, 0) would run something, timers included; made on first use. ESYS, ENOTSUP (simulated). */
+/* A descriptor that is readable while mrpc_loop_run(loop, 0) would run something, timers included; made on first use.
+ * ESYS, ENOTSUP (simulated). */
 MRPC_MUST_CHECK int mrpc_loop_fd(mrpc_loop *loop);
 
 void mrpc_loop_get_counters(const mrpc_loop *loop, mrpc_loop_counters *counters);
