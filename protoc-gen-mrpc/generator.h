@@ -17,11 +17,22 @@
 int generate_all(const plugin_request *request, output *error);
 
 /* Each writes one kind of file, whole. Returns 0, or MRPC_E…; what is wrong with `out` itself is seen in out->failed. */
-int generate_header(const schema_file *file, const gen_options *options, output *out) __attribute__((weak));  /* FILE.mrpc.h */
-int generate_source(const schema_file *file, const gen_options *options, output *out) __attribute__((weak));  /* FILE.mrpc.c */
+int generate_header(const schema_file *file, const gen_options *options, output *out);  /* FILE.mrpc.h */
+int generate_source(const schema_file *file, const gen_options *options, output *out);  /* FILE.mrpc.c */
 int generate_marshal(const schema_file *file, const gen_options *options, output *out) __attribute__((weak)); /* FILE.marshal.c */
+
+/* The parts of FILE.mrpc.h, in their order. */
+void generate_structs(const schema_file *file, output *out);   /* enums, structs, lists, maps, tables */
+void generate_accessors(const schema_file *file, output *out); /* functions on messages and enums */
+void generate_services(const schema_file *file, output *out);  /* stubs and skeletons */
 
 /* The first line of a generated file. */
 void generate_banner(const schema_file *file, output *out);
+
+/* The comment of a thing of the schema, indented by so many spaces. */
+void generate_comment(output *out, int indent, const schema_location *location, bool deprecated);
+
+/* Whether the generated code of the file needs that of its import number `index`: a type of it, or because it is public. */
+bool generate_needs_import(const schema_file *file, size_t index);
 
 #endif /* MRPC_GEN_GENERATOR_H */

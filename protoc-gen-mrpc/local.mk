@@ -3,11 +3,13 @@
 if HAVE_PROTOC
 bin_PROGRAMS += protoc-gen-mrpc/protoc-gen-mrpc
 protoc_gen_mrpc_protoc_gen_mrpc_SOURCES = \
+	protoc-gen-mrpc/accessors.c \
 	protoc-gen-mrpc/arena.c protoc-gen-mrpc/arena.h \
 	protoc-gen-mrpc/check.c protoc-gen-mrpc/check.h \
 	protoc-gen-mrpc/diagnostic.c protoc-gen-mrpc/diagnostic.h \
 	protoc-gen-mrpc/fingerprint.c protoc-gen-mrpc/fingerprint.h \
 	protoc-gen-mrpc/generate.c protoc-gen-mrpc/generator.h \
+	protoc-gen-mrpc/header.c \
 	protoc-gen-mrpc/kinds.c protoc-gen-mrpc/kinds.h \
 	protoc-gen-mrpc/layout.c protoc-gen-mrpc/layout.h \
 	protoc-gen-mrpc/libprotoc.cc protoc-gen-mrpc/libprotoc.h \
@@ -16,7 +18,10 @@ protoc_gen_mrpc_protoc_gen_mrpc_SOURCES = \
 	protoc-gen-mrpc/options.c protoc-gen-mrpc/options.h \
 	protoc-gen-mrpc/output.c protoc-gen-mrpc/output.h \
 	protoc-gen-mrpc/reserved.c protoc-gen-mrpc/suffixes.h \
-	protoc-gen-mrpc/schema.h
+	protoc-gen-mrpc/schema.h \
+	protoc-gen-mrpc/service.c \
+	protoc-gen-mrpc/source.c \
+	protoc-gen-mrpc/structs.c
 protoc_gen_mrpc_protoc_gen_mrpc_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOC_CFLAGS) $(XXHASH_CFLAGS)
 protoc_gen_mrpc_protoc_gen_mrpc_LDADD = $(PROTOC_LIBS)
 endif

@@ -159,8 +159,12 @@ static void name_service(naming *n, schema_service *service)
 {
     service->c_name = global_name(n, n->file->c_prefix, service->name, NULL);
     const char *inner = arena_printf(n->arena, "%s_", service->c_name);
-    for (size_t i = 0; i < service->method_count; i++)
-        service->methods[i].c_name = global_name(n, inner, service->methods[i].name, names_service_suffix);
+    for (size_t i = 0; i < service->method_count; i++) {
+        schema_method *method = &service->methods[i];
+        method->c_name = global_name(n, inner, method->name, names_service_suffix);
+        bool escape = is_reserved(method->name, names_reserved_word);
+        method->c_member = escape ? arena_printf(n->arena, "%s_", method->name) : method->name;
+    }
 }
 
 /* "a_b_" of a package, or what the user wants instead. */
@@ -185,6 +189,7 @@ int names_assign(schema_file *file, const gen_options *options, gen_arena *arena
 {
     naming n = {arena, file};
     file->c_prefix = file_prefix(file, options, arena);
+    file->c_header = names_output(arena, file->name, ".mrpc.h");
     file->c_symbol = names_symbol(arena, file->name);
     for (size_t i = 0; i < file->enum_count; i++)
         name_enum(&n, file->enums[i], file->c_prefix, NULL);

@@ -125,7 +125,8 @@ typedef struct schema_method {
     bool client_streaming, server_streaming;
     bool deprecated;
     schema_location location;
-    const char *c_name; /* filled by names.c */
+    const char *c_name;   /* filled by names.c: "a_b_Service_Method" */
+    const char *c_member; /* filled by names.c: in the table of handlers */
 } schema_method;
 
 typedef struct schema_service {
@@ -160,6 +161,7 @@ struct schema_file {
                                          of other files that they and the methods reach */
     size_t module_message_count;
     const char *c_prefix; /* filled by names.c: "a_b_" */
+    const char *c_header; /* filled by names.c: "a/b.mrpc.h", as it is included */
     const char *c_symbol; /* filled by names.c: the file's name as part of a C name, see names_symbol() */
     mrpc_fingerprint fingerprint; /* filled by fingerprint.c: of module_messages */
 };

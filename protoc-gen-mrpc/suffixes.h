@@ -12,18 +12,18 @@
 #include <stdbool.h>
 
 #define GEN_MESSAGE_SUFFIXES(X)                                                                                   \
-    X(type) X(list) X(new) X(new_in) X(init) X(copy) X(copy_in) X(equal) X(text) X(encode) X(decode)
+    X(type) X(list) X(new) X(new_in) X(init) X(copy) X(copy_in) X(equal) X(text) X(encode) X(decode) X(fields)
 
 #define GEN_MESSAGE_KEPT(X)                                                                                       \
     X(free) X(release) X(clear) X(merge) X(hash) X(size) X(parse) X(print) X(json) X(set) X(get) X(add) X(make)   \
     X(put) X(remove) X(find) X(has) X(name) X(entry) X(map) X(kind)
 
-#define GEN_ENUM_SUFFIXES(X) X(enum) X(name) X(parse)
+#define GEN_ENUM_SUFFIXES(X) X(enum) X(values) X(name) X(parse)
 
-#define GEN_SERVICE_SUFFIXES(X) X(service) X(handlers) X(serve)
+#define GEN_SERVICE_SUFFIXES(X) X(service) X(methods) X(handlers) X(serve)
 
 #define GEN_SERVICE_KEPT(X)                                                                                       \
-    X(call) X(calls) X(heap) X(reply) X(fail) X(method) X(methods) X(new) X(free) X(name) X(channel) X(client)    \
+    X(call) X(calls) X(heap) X(reply) X(fail) X(method) X(new) X(free) X(name) X(channel) X(client)    \
     X(server) X(stop) X(start) X(async) X(stream)
 
 /* Whether a name inside a message would be taken for a generated one. */
