@@ -12,6 +12,7 @@ mrpcinclude_HEADERS += \
 	include/mrpc/runtime.h \
 	include/mrpc/server.h \
 	include/mrpc/service.h \
+	include/mrpc/service_module.h \
 	include/mrpc/visibility.h
 mrpcmarshal_HEADERS += \
 	include/mrpc/marshal/native.h \
