@@ -6,3 +6,4 @@ tests_unit_test_error_SOURCES = tests/unit/test_error.c
 tests_unit_test_error_LDADD = $(TEST_LDADD)
 include $(srcdir)/tests/unit/heap.mk
 include $(srcdir)/tests/unit/transports.mk
+include $(srcdir)/tests/unit/upgrade.mk

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# upgrade/: what is checked before a module is loaded, and loading itself
+upgrade_tests = tests/unit/upgrade/test_trust tests/unit/upgrade/test_elf tests/unit/upgrade/test_candidate
+check_PROGRAMS += $(upgrade_tests)
+TESTS += $(upgrade_tests)
+upgrade_build = tests/unit/upgrade/build.c tests/unit/upgrade/build.h
+tests_unit_upgrade_test_trust_SOURCES = tests/unit/upgrade/test_trust.c $(upgrade_build)
+tests_unit_upgrade_test_trust_LDADD = $(TEST_LDADD)
+tests_unit_upgrade_test_elf_SOURCES = tests/unit/upgrade/test_elf.c $(upgrade_build)
+tests_unit_upgrade_test_elf_LDADD = $(TEST_LDADD)
+tests_unit_upgrade_test_candidate_SOURCES = tests/unit/upgrade/test_candidate.c $(upgrade_build)
+tests_unit_upgrade_test_candidate_LDADD = $(TEST_LDADD)
+EXTRA_DIST += tests/unit/upgrade/module.c

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * module.c - a marshal module written by hand, and its bad relatives: each macro below makes one thing wrong with it
+ *
+ * Compiled by the tests at run time, with the system's compiler.
+ */
+#include <mrpc/marshal.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MODULE_STAMP
+#define MODULE_STAMP "one"
+#endif
+#ifndef MODULE_ABI
+#define MODULE_ABI MRPC_MODULE_ABI
+#endif
+#ifndef MODULE_SCHEMA
+#define MODULE_SCHEMA 0x1111
+#endif
+#ifndef MODULE_LAYOUT
+#define MODULE_LAYOUT 0x2222
+#endif
+#ifndef TABLE_STAMP
+#define TABLE_STAMP MODULE_STAMP
+#endif
+#ifndef TABLE_CODECS
+#define TABLE_CODECS 0
+#endif
+#ifndef NOTE_SIZE
+#define NOTE_SIZE sizeof(mrpc_module_note)
+#endif
+
+#ifndef WITHOUT_NOTE
+#define NOTE(name)                                                                                                     \
+    __attribute__((section(".note.mrpc"), used, aligned(4))) static const mrpc_module_note name = {                    \
+        5,           NOTE_SIZE - 20, MRPC_NOTE_MODULE, "mrpc", MODULE_ABI, MODULE_SCHEMA, MODULE_LAYOUT, MODULE_STAMP, \
+        "hand.proto"}
+NOTE(note);
+#endif
+#ifdef SECOND_NOTE
+NOTE(second_note);
+#endif
+
+#ifdef WITHOUT_SYMBOL
+static
+#else
+__attribute__((visibility("default")))
+#endif
+    const mrpc_module mrpc_module_export
+    __attribute__((used)) = {sizeof(mrpc_module), MODULE_ABI, "hand.proto", TABLE_STAMP, {MODULE_SCHEMA, MODULE_LAYOUT},
+                             TABLE_CODECS,        0,          NULL,         NULL};
+
+#ifdef UNDEFINED_SYMBOL
+void no_such_function(void);
+__attribute__((constructor)) static void call_it(void)
+{
+    no_such_function();
+}
+#endif
+
+#ifdef CONSTRUCTOR
+/* What runs when the module is loaded. */
+__attribute__((constructor)) static void at_load(void)
+{
+    CONSTRUCTOR;
+}
+#endif
+
+#ifdef DESTRUCTOR
+__attribute__((destructor)) static void at_unload(void)
+{
+    DESTRUCTOR;
+}
+#endif
+
+#ifdef THREAD_STORAGE_DESTRUCTOR
+/* A destructor of thread-local storage keeps a library mapped until the thread has ended. */
+int __cxa_thread_atexit_impl(void (*function)(void *), void *object, void *library);
+extern void *__dso_handle;
+static void nothing(void *object)
+{
+    (void)object;
+}
+__attribute__((constructor)) static void keep_me(void)
+{
+    __cxa_thread_atexit_impl(nothing, NULL, &__dso_handle);
+}
+#endif
