@@ -13,6 +13,8 @@
 
 #define FIRST_BLOCK 640 /* with the arena; a size class of heaps */
 #define BLOCK_MAX MRPC_SMALL_MAX
+#define LARGEST                                                                                                        \
+    (SIZE_MAX / 4) /* of an allocation: no address space holds more, and sums of such sizes do not overflow */
 
 struct block {
     struct block *next;
@@ -75,7 +77,7 @@ static size_t smaller(size_t a, size_t b)
 mrpc_arena *mrpc_arena_new(mrpc_heap *heap, size_t first_block)
 {
     size_t size = FIRST_BLOCK;
-    if (first_block > SIZE_MAX - sizeof(struct arena) - 7)
+    if (first_block > LARGEST)
         return NULL;
     if (first_block > 0)
         size = (first_block + sizeof(struct arena) + 7) & ~(size_t)7;
@@ -84,7 +86,7 @@ mrpc_arena *mrpc_arena_new(mrpc_heap *heap, size_t first_block)
         return NULL;
     *arena = (struct arena){.heap = mrpc_heap_ref(heap),
                             .first_size = size,
-                            .next_size = smaller(2 * (size & (SIZE_MAX >> 1)), BLOCK_MAX),
+                            .next_size = smaller(2 * size, BLOCK_MAX),
                             .taken = size,
                             .limit = SIZE_MAX};
     set_room(arena, arena + 1, size - sizeof *arena);
@@ -129,7 +131,7 @@ void mrpc_arena_reset(mrpc_arena *open)
     run_deferrals(arena);
     give_blocks(arena);
     arena->taken = arena->first_size;
-    arena->next_size = smaller(2 * (arena->first_size & (SIZE_MAX >> 1)), BLOCK_MAX);
+    arena->next_size = smaller(2 * arena->first_size, BLOCK_MAX);
     size_t bytes = arena->first_size - sizeof *arena;
     if (arena->heap != NULL && mrpc_heap_is_held(arena->heap, arena))
         bytes = 0;
@@ -174,7 +176,7 @@ static void add_block(struct arena *arena, struct block *block, size_t size)
 void *mrpc_arena_grow(mrpc_arena *open, size_t bytes)
 {
     struct arena *arena = arena_of(open);
-    if (bytes > SIZE_MAX / 2)
+    if (bytes > LARGEST)
         return NULL;
     bytes = (bytes + 7) & ~(size_t)7;
     if (bytes > room(arena)) {

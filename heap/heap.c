@@ -92,21 +92,25 @@ static int complete_options(mrpc_heap_options *copy, const mrpc_heap_options *op
 
 /* --- making and ending --- */
 
-/* The struct, whole machine pages of it so that it alone can be wiped at fork(), then owner[], then span[]. */
-static mrpc_heap *map_heap(size_t limit)
+/* The struct, whole machine pages of it so that it alone can be wiped at fork(), then span[], owner[] and the
+ * descriptors of the segments. Only what is used of them takes memory. */
+static mrpc_heap *map_heap(size_t limit, size_t segment_size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t head = (sizeof(mrpc_heap) + page - 1) & ~(page - 1);
     size_t pages = limit >> MRPC_PAGE_SHIFT;
-    size_t size = head + pages * sizeof(uint32_t) + pages * sizeof(mrpc_span);
+    size_t segments = limit / segment_size;
+    size_t size = head + pages * (sizeof(mrpc_span) + sizeof(uint32_t)) + segments * sizeof(int);
     char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return NULL;
     (void)madvise(memory, head, MADV_WIPEONFORK); /* since Linux 4.14; before, a child must keep away by itself */
     mrpc_heap *heap = (mrpc_heap *)(void *)memory;
     heap->mapping_size = size;
-    mrpc_pages_init(&heap->pages, (uint32_t *)(void *)(memory + head),
-                    (mrpc_span *)(void *)(memory + head + pages * sizeof(uint32_t)));
+    mrpc_span *span = (mrpc_span *)(void *)(memory + head);
+    uint32_t *owner = (uint32_t *)(void *)(span + pages);
+    mrpc_pages_init(&heap->pages, owner, span);
+    heap->range.descriptors = (int *)(owner + pages);
     for (unsigned i = 0; i < MRPC_CLASS_COUNT; i++)
         heap->with_room[i] = heap->spare[i] = MRPC_NO_PAGE;
     atomic_init(&heap->references, 1);
@@ -133,7 +137,7 @@ int mrpc_heap_make(mrpc_heap **result, const mrpc_heap_options *options, bool se
     int status = complete_options(&complete, options, error);
     if (status != 0)
         return status;
-    mrpc_heap *heap = map_heap(complete.limit);
+    mrpc_heap *heap = map_heap(complete.limit, complete.segment_size);
     if (heap == NULL)
         return mrpc_error_set(error, MRPC_ENOMEM, "heap %s: no memory for the tables of its %zu bytes", complete.name,
                               complete.limit);
@@ -142,7 +146,8 @@ int mrpc_heap_make(mrpc_heap **result, const mrpc_heap_options *options, bool se
                                 .segment_size = complete.segment_size,
                                 .huge_pages = complete.huge_pages,
                                 .seal_writes = seal_writes,
-                                .name = complete.name};
+                                .name = complete.name,
+                                .descriptors = heap->range.descriptors};
     status = mrpc_range_reserve(&heap->range, &range, error);
     if (status != 0)
         goto unmap;

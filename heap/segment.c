@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -35,15 +34,10 @@ static size_t smaller(size_t a, size_t b)
 int mrpc_range_reserve(mrpc_range *range, const mrpc_range_options *options, mrpc_error *error)
 {
     memset(range, 0, sizeof *range);
-    range->descriptors = calloc(options->limit / options->segment_size, sizeof *range->descriptors);
-    if (range->descriptors == NULL)
-        return mrpc_error_set(error, MRPC_ENOMEM, "heap %s: no memory for its table of segments", options->name);
     range->mapping_size = options->limit + MRPC_SEGMENT_ALIGN;
     void *mapping = mmap(NULL, range->mapping_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapping == MAP_FAILED) {
-        int reason = errno;
-        free(range->descriptors);
-        return mrpc_error_system(error, reason,
+        return mrpc_error_system(error, errno,
                                  "heap %s: cannot reserve %zu bytes of addresses; lower the heap's limit or raise "
                                  "RLIMIT_AS",
                                  options->name, range->mapping_size);
@@ -55,6 +49,7 @@ int mrpc_range_reserve(mrpc_range *range, const mrpc_range_options *options, mrp
     range->huge_wanted = options->huge_pages && options->segment_size >= HUGE_PAGE;
     atomic_init(&range->huge, range->huge_wanted);
     range->seal_writes = options->seal_writes;
+    range->descriptors = options->descriptors;
     strncpy(range->name, options->name, sizeof range->name - 1);
     return 0;
 }
@@ -73,7 +68,6 @@ void mrpc_range_release(mrpc_range *range)
     }
     for (uint32_t i = 0; i < segments; i++)
         close(range->descriptors[i]);
-    free(range->descriptors);
 }
 
 /* Closes without losing errno; -1. */

@@ -39,6 +39,7 @@ typedef struct mrpc_range_options {
     bool huge_pages;     /* try hugetlb pages first, and ask for transparent ones otherwise */
     bool seal_writes;    /* F_SEAL_FUTURE_WRITE: nobody else, whoever gets the descriptor, can ever map it writable */
     const char *name;    /* of the memfds; shorter than MRPC_SEGMENT_NAME */
+    int *descriptors;    /* room for one of each segment, which the caller keeps as long as the range */
 } mrpc_range_options;
 
 typedef struct mrpc_range {
@@ -58,7 +59,7 @@ typedef struct mrpc_range {
     char name[MRPC_SEGMENT_NAME];
 } mrpc_range;
 
-/* Reserves addresses, commits nothing. Errors: ENOMEM, ESYS (mmap). */
+/* Reserves addresses, commits nothing. Error: ESYS (mmap). */
 int mrpc_range_reserve(mrpc_range *range, const mrpc_range_options *options, mrpc_error *error);
 
 /* Commits until `committed` is at least `target` (at most the limit). Returns 0, or -1 with `refused` set; what was

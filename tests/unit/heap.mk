@@ -1,9 +1,28 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# heap.mk - tests of heap/
-HEAP_TESTS = tests/unit/test_heap
+# heap.mk - tests of heap/, and what makes allocations fail in any test (failing_alloc.h says how)
+EXTRA_DIST += tests/unit/heap.mk
+WRAP_ALLOCATIONS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap,--wrap=memfd_create \
+	-Wl,--wrap=ftruncate,--wrap=fallocate,--wrap=madvise,--wrap=fcntl
+FAILING_ALLOC_FILES = tests/unit/failing_alloc.c tests/unit/failing_alloc.h
+
+HEAP_TESTS = tests/unit/test_heap tests/unit/test_heap_failures tests/unit/test_heap_holds tests/unit/test_heap_pages \
+	tests/unit/test_heap_segments tests/unit/test_heap_threads tests/unit/test_arena
 check_PROGRAMS += $(HEAP_TESTS)
 TESTS += $(HEAP_TESTS)
-EXTRA_DIST += tests/unit/heap.mk
 
 tests_unit_test_heap_SOURCES = tests/unit/test_heap.c
 tests_unit_test_heap_LDADD = $(TEST_LDADD)
+tests_unit_test_heap_failures_SOURCES = tests/unit/test_heap_failures.c $(FAILING_ALLOC_FILES)
+tests_unit_test_heap_failures_LDADD = $(TEST_LDADD)
+tests_unit_test_heap_failures_LDFLAGS = $(WRAP_ALLOCATIONS)
+tests_unit_test_heap_holds_SOURCES = tests/unit/test_heap_holds.c
+tests_unit_test_heap_holds_LDADD = $(TEST_LDADD)
+tests_unit_test_heap_pages_SOURCES = tests/unit/test_heap_pages.c
+tests_unit_test_heap_pages_LDADD = $(TEST_LDADD)
+tests_unit_test_heap_segments_SOURCES = tests/unit/test_heap_segments.c
+tests_unit_test_heap_segments_LDADD = $(TEST_LDADD)
+tests_unit_test_heap_threads_SOURCES = tests/unit/test_heap_threads.c
+tests_unit_test_heap_threads_LDADD = $(TEST_LDADD)
+tests_unit_test_arena_SOURCES = tests/unit/test_arena.c $(FAILING_ALLOC_FILES)
+tests_unit_test_arena_LDADD = $(TEST_LDADD)
+tests_unit_test_arena_LDFLAGS = $(WRAP_ALLOCATIONS)

@@ -117,7 +117,8 @@ static void options_of_a_later_version_are_taken_unless_set(void **state)
 static void options_of_an_earlier_version_are_completed(void **state)
 {
     (void)state;
-    mrpc_heap_options options = {.size = offsetof(mrpc_heap_options, segment_size), .limit = 2 * MIB, .segment_size = 5};
+    mrpc_heap_options options = {
+        .size = offsetof(mrpc_heap_options, segment_size), .limit = 2 * MIB, .segment_size = 5};
     mrpc_heap *heap;
     assert_int_equal(mrpc_heap_new(&heap, &options, NULL), 0);
     assert_int_equal(stats_of(heap).bytes_limit, 2 * MIB);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * failing_alloc.h - makes each allocation fail in turn
+ *
+ * A test that links tests/unit/failing_alloc.c with $(WRAP_ALLOCATIONS) (tests/unit/local.mk) has these functions
+ * wrapped by the linker, in its own objects and in libmrpc-internal.la, but not in shared libraries such as libc
+ * itself:
+ *
+ *     malloc calloc realloc  mmap memfd_create ftruncate fcntl(F_ADD_SEALS) madvise(MADV_POPULATE_WRITE) fallocate
+ *
+ * It then runs what it tests once with the first of these calls failing, once with the second, and so on, until a run
+ * makes fewer calls than that:
+ *
+ *     struct failing_alloc fail;
+ *     failing_alloc_begin(&fail);
+ *     while (failing_alloc_next(&fail)) {
+ *         ...                                 // preparations: nothing fails yet
+ *         failing_alloc_start(&fail);
+ *         int result = thing_new(&thing);     // one of its allocations fails
+ *         failing_alloc_stop(&fail);          // from here on all succeed again
+ *         if (fail.hit)
+ *             assert_int_equal(result, MRPC_ENOMEM);
+ *         ...                                 // works on, nothing has leaked
+ *     }
+ *
+ * Only the thread that called failing_alloc_start() is affected. The test asserts at the end that fail.runs is greater
+ * than 1, that is, that something failed at all.
+ */
+#ifndef MRPC_FAILING_ALLOC_H
+#define MRPC_FAILING_ALLOC_H
+
+#include <stdbool.h>
+
+struct failing_alloc {
+    unsigned runs; /* how often failing_alloc_next() returned true */
+    bool hit;      /* a call was made to fail in the run that was stopped last */
+};
+
+void failing_alloc_begin(struct failing_alloc *fail);
+
+/* Goes on to the next run; false: the last one went through without a failure, so that all calls have failed once. */
+bool failing_alloc_next(struct failing_alloc *fail);
+
+/* From here on calls are counted, and the one whose turn it is fails. */
+void failing_alloc_start(const struct failing_alloc *fail);
+
+/* Up to here. Sets fail->hit. */
+void failing_alloc_stop(struct failing_alloc *fail);
+
+/* The errno that system calls fail with from now on; ENOMEM at first. */
+void failing_alloc_set_errno(int reason);
+
+/* How many descriptors the process has open, and how many of its mappings have `name` in /proc/self/maps. */
+unsigned count_descriptors(void);
+unsigned count_mappings(const char *name);
+
+#endif /* MRPC_FAILING_ALLOC_H */
