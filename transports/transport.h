@@ -47,11 +47,13 @@ struct mrpc_send_token {
 
 /* A frame that came. */
 typedef struct mrpc_incoming {
-    const mrpc_frame *header;
+    const mrpc_frame *header;  /* of a message that came in chunks: size is that of all of it, at most UINT32_MAX, and MORE is not set */
     uint8_t *head;             /* mrpc_frame_head() bytes (other types: header->size bytes), aligned to 8 */
     mrpc_arena *arena;         /* where head and extents lie: the callee owns it from now on. NULL: head is in the transport's buffer,
                                   private to this process, valid and writable until the callee returns, and there are no extents */
     const mrpc_extent *extents;/* header->extents of them; the array is valid until the callee returns */
+    int refused;               /* 0; or MRPC_ELIMIT (larger than max_message) or MRPC_ENOMEM (the receive heap is full): the message is dropped
+                                  on arrival, head, arena and extents are NULL; the connection goes on, and the callee ends the call */
 } mrpc_incoming;
 
 /* What happens to a connection. */
@@ -61,7 +63,7 @@ typedef struct mrpc_connection_events {
     void (*opened)(mrpc_connection *connection);
     /* A whole frame came (chunks are put together). 0, or MRPC_EPROTO, MRPC_ENOMEM…: the transport then closes with that reason. */
     int (*received)(mrpc_connection *connection, const mrpc_incoming *incoming);
-    /* queued() has fallen below half of the limit after it had been above it. */
+    /* queued() has fallen below half of TRANSPORT_QUEUE_LIMIT after it had been above it, or after an EAGAIN. */
     void (*drained)(mrpc_connection *connection);
     /* The connection has ended or was never made; comes exactly once unless close() was called; only close() may be called after it.
      * Tokens are all released before. */
@@ -96,6 +98,9 @@ typedef struct mrpc_transport_setup {
     mrpc_connection_options options; /* with the defaults filled in */
 } mrpc_transport_setup;
 
+/* When queued() exceeds this, the owner should send no more messages until `drained`; begin() answers EAGAIN only at the double. */
+enum { TRANSPORT_QUEUE_LIMIT = 4 << 20 };
+
 enum {
     TRANSPORT_BY_REFERENCE = 1, /* extents in heap() travel by reference */
     TRANSPORT_LOCAL = 2,        /* the peer is on this host */
@@ -118,13 +123,16 @@ struct mrpc_transport {
     int (*begin)(mrpc_connection *connection, size_t capacity, mrpc_space *space);
     /* Makes the space larger and keeps its first `used` bytes; data may move. ENOMEM, EAGAIN. */
     int (*extend)(mrpc_connection *connection, mrpc_space *space, size_t used, size_t capacity);
-    /* Takes the frame: header and head are in the space, header->size is not set yet (the transport sets it). The extents (padded on the way) follow; the array is
+    /* Takes the frame: header and head are in the space, header->size is not set yet (the transport sets it). The head is mrpc_frame_head(header) bytes whatever
+     * the type, so other frames with a payload set `meta` (STATUS, BIND) or `block` (HELLO, RETURN) to its size. Frames of a call keep their order, except that CREDIT and CANCEL overtake
+     * a message that is being cut into chunks. The extents (padded on the way) follow; the array is
      * read before commit returns, the bytes until `token` is released (token may be NULL without extents). The bytes leave at the next flush. Nothing fails here that could not be reported
      * by `closed`. */
     void (*commit)(mrpc_connection *connection, mrpc_space *space, const mrpc_extent *extents, mrpc_send_token *token);
     void (*abort)(mrpc_connection *connection, mrpc_space *space);
-    /* The owner's memory behind the token is about to go: the transport stops reading it at once (what had to follow in a chunk that is already under way is
-     * filled with zero; the rest is left out) and releases the token before it returns. The call that the frame belonged to is being cancelled. */
+    /* The owner's memory behind the token is about to go: the transport stops reading it at once (what had to follow in a frame that is already
+     * under way is copied first; the rest of the message is left out) and releases the token before it returns. The call that the frame belonged to is being cancelled,
+     * and the owner sends nothing but CANCEL or STATUS in it afterwards. */
     void (*abandon)(mrpc_connection *connection, mrpc_send_token *token);
     /* Sends all that is committed, as far as it goes without blocking; the rest follows by itself. */
     void (*flush)(mrpc_connection *connection);

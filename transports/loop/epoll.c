@@ -101,7 +101,7 @@ static int wait_kernel(mrpc_loop *loop, uint64_t deadline)
 static uint32_t events_of(uint32_t events)
 {
     return (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR) ? LOOP_IN : 0) | (events & EPOLLOUT ? LOOP_OUT : 0) |
-           (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) ? LOOP_HANGUP : 0);
+           (events & (EPOLLRDHUP | EPOLLHUP) ? LOOP_HANGUP : 0) | (events & EPOLLERR ? LOOP_ERROR : 0);
 }
 
 static int epoll_wait_events(mrpc_loop *loop, uint64_t deadline)

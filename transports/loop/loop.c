@@ -83,7 +83,7 @@ void mrpc_loop_rearm(mrpc_loop *loop, uint64_t id)
 {
     mrpc_watch *watch = slot_find(loop, id);
     if (watch != NULL && loop->backend->arm(loop, watch) != 0)
-        watch->ready(watch, LOOP_IN | LOOP_OUT | LOOP_HANGUP);
+        watch->ready(watch, LOOP_IN | LOOP_OUT | LOOP_HANGUP | LOOP_ERROR);
 }
 
 static int arm_all(mrpc_loop *loop)

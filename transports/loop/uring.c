@@ -144,10 +144,10 @@ static int sleep_until(mrpc_loop *loop, uint64_t deadline)
 static uint32_t events_of(int result)
 {
     if (result < 0)
-        return LOOP_IN | LOOP_OUT | LOOP_HANGUP;
+        return LOOP_IN | LOOP_OUT | LOOP_HANGUP | LOOP_ERROR;
     unsigned events = (unsigned)result;
     return (events & (POLLIN | EPOLLRDHUP | POLLHUP | POLLERR) ? LOOP_IN : 0) | (events & POLLOUT ? LOOP_OUT : 0) |
-           (events & (EPOLLRDHUP | POLLHUP | POLLERR) ? LOOP_HANGUP : 0);
+           (events & (EPOLLRDHUP | POLLHUP) ? LOOP_HANGUP : 0) | (events & POLLERR ? LOOP_ERROR : 0);
 }
 
 /* Takes one completion out before its callback runs, which may itself submit, and so overflow a queue that is not
