@@ -163,7 +163,7 @@ static void write_make(const schema_field *field, const char *member, output *ou
     output_fill(out,
                 "MRPC_MUST_CHECK static inline $V$ *$T$_make_$F$($T$ *message)\n"
                 "{\n"
-                "    $V$ *made = $V$_new_in(message);\n"
+                "    $V$ *made = ($V$ *)mrpc_message_new_in(&$V$_type, message);\n"
                 "    if (made == NULL)\n"
                 "        return NULL;\n"
                 "    $M$ = made;\n",

@@ -6,6 +6,7 @@ protoc_gen_mrpc_protoc_gen_mrpc_SOURCES = \
 	protoc-gen-mrpc/accessors.c \
 	protoc-gen-mrpc/arena.c protoc-gen-mrpc/arena.h \
 	protoc-gen-mrpc/check.c protoc-gen-mrpc/check.h \
+	protoc-gen-mrpc/collisions.c protoc-gen-mrpc/collisions.h \
 	protoc-gen-mrpc/diagnostic.c protoc-gen-mrpc/diagnostic.h \
 	protoc-gen-mrpc/fingerprint.c protoc-gen-mrpc/fingerprint.h \
 	protoc-gen-mrpc/generate.c protoc-gen-mrpc/generator.h \
@@ -17,7 +18,7 @@ protoc_gen_mrpc_protoc_gen_mrpc_SOURCES = \
 	protoc-gen-mrpc/names.c protoc-gen-mrpc/names.h \
 	protoc-gen-mrpc/options.c protoc-gen-mrpc/options.h \
 	protoc-gen-mrpc/output.c protoc-gen-mrpc/output.h \
-	protoc-gen-mrpc/reserved.c protoc-gen-mrpc/suffixes.h \
+	protoc-gen-mrpc/reserved.c protoc-gen-mrpc/reserved_names.h protoc-gen-mrpc/suffixes.h \
 	protoc-gen-mrpc/schema.h \
 	protoc-gen-mrpc/service.c \
 	protoc-gen-mrpc/source.c \

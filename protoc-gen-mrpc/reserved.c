@@ -3,9 +3,9 @@
 #include "names.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "reserved_names.h"
 #include "suffixes.h"
 
 static bool is_one_of(const char *name, const char *const *words, size_t count)
@@ -34,12 +34,13 @@ bool names_reserved_word(const char *name)
     /* Names of the implementation: __unix__, __LINE__, _Bool, _Generic. */
     if (name[0] == '_' && (name[1] == '_' || isupper((unsigned char)name[1])))
         return true;
-    return is_one_of(name, keywords, sizeof keywords / sizeof *keywords);
+    return is_one_of(name, keywords, sizeof keywords / sizeof *keywords) ||
+           is_one_of(name, macro_names, sizeof macro_names / sizeof *macro_names);
 }
 
 bool names_reserved_global(const char *name)
 {
-    return names_reserved_word(name);
+    return names_reserved_word(name) || is_one_of(name, library_names, sizeof library_names / sizeof *library_names);
 }
 
 bool names_message_suffix(const char *name)

@@ -26,6 +26,13 @@
     X(call) X(calls) X(heap) X(reply) X(fail) X(method) X(new) X(free) X(name) X(channel) X(client)    \
     X(server) X(stop) X(start) X(async) X(stream)
 
+/* Behind the name of a method: of every kind, unary, with a stream. */
+#define GEN_CALL_SUFFIXES(X) X(call) X(call_callbacks) X(untyped) X(heap) X(reply) X(fail) X(send) X(set_callbacks)
+#define GEN_UNARY_SUFFIXES(X) X(callback) X(start) X(submit) X(result)
+#define GEN_STREAM_SUFFIXES(X)                                                                                    \
+    X(stream) X(stream_callbacks) X(open) X(start) X(stream_send) X(stream_close_send) X(stream_receive)          \
+    X(stream_finish) X(stream_cancel) X(stream_untyped)
+
 /* Whether a name inside a message would be taken for a generated one. */
 bool names_message_suffix(const char *name);
 /* The same for a method of a service. */
