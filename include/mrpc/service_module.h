@@ -10,6 +10,9 @@
  *     static int start(mrpc_server *server, void **state, mrpc_error *error) { … }
  *     static void stop(void *state) { … }
  *
+ *     static const kv_Store_handlers store = {.Get = get, .Put = put, …};
+ *     static const mrpc_service_binding services[] = {{&kv_Store_service, &store}};
+ *
  *     MRPC_SERVICE_MODULE_NOTE("kv", "build 7");
  *     const mrpc_service_module mrpc_service_module_export = {
  *         .table_size = sizeof(mrpc_service_module), .abi = MRPC_SERVICE_ABI, .name = "kv", .stamp = "build 7",
@@ -40,10 +43,11 @@ extern "C" {
 
 enum { MRPC_SERVICE_MODULE_SERVICES = 64 }; /* services in one module, at most */
 
-/* One service and its handlers, one for each method in their order; a NULL one answers UNIMPLEMENTED. */
+/* One service and its handlers: the SERVICE_handlers struct of generated code, which is one pointer to a function for
+ * each method, in their order. A NULL one answers UNIMPLEMENTED. Read-only. */
 typedef struct mrpc_service_binding {
     const mrpc_service *service;
-    const mrpc_handler *handlers;
+    const void *handlers;
 } mrpc_service_binding;
 
 /* The table that a service module exports as `mrpc_service_module_export`. Read-only. */
