@@ -25,3 +25,11 @@ CLEANFILES += $(EXTRA_PROGRAMS)
 .PHONY: bench
 bench: $(bench_peers)
 	BUILD=$(top_builddir) $(srcdir)/bench/compare.sh
+
+# Nanoseconds for an allocation and its free, beside malloc's: `make bench-heap`
+EXTRA_PROGRAMS += bench/heap_bench
+bench_heap_bench_SOURCES = bench/heap_bench.c
+bench_heap_bench_LDADD = libmrpc.la
+.PHONY: bench-heap
+bench-heap: bench/heap_bench$(EXEEXT)
+	bench/heap_bench$(EXEEXT)

@@ -14,7 +14,7 @@ tests_unit_test_heap_SOURCES = tests/unit/test_heap.c
 tests_unit_test_heap_LDADD = $(TEST_LDADD)
 tests_unit_test_heap_failures_SOURCES = tests/unit/test_heap_failures.c $(FAILING_ALLOC_FILES)
 tests_unit_test_heap_failures_LDADD = $(TEST_LDADD)
-tests_unit_test_heap_failures_LDFLAGS = $(WRAP_ALLOCATIONS)
+tests_unit_test_heap_failures_LDFLAGS = $(WRAP_ALLOCATIONS) -Wl,--wrap=mrpc_memory_available
 tests_unit_test_heap_holds_SOURCES = tests/unit/test_heap_holds.c
 tests_unit_test_heap_holds_LDADD = $(TEST_LDADD)
 tests_unit_test_heap_pages_SOURCES = tests/unit/test_heap_pages.c

@@ -392,6 +392,22 @@ static void single_allocator_collects_what_was_freed(void **state)
     mrpc_heap_unref(heap);
 }
 
+/* An allocation collects only some of what others have freed, except when it would be refused otherwise. */
+static void a_full_queue_is_collected_before_an_allocation_is_refused(void **state)
+{
+    (void)state;
+    mrpc_heap_options options = {.size = sizeof options, .limit = MIB, .single_allocator = true};
+    mrpc_heap *heap;
+    assert_int_equal(mrpc_heap_new(&heap, &options, NULL), 0);
+    void *memory[180];
+    for (size_t i = 0; i < 180; i++)
+        assert_non_null(memory[i] = mrpc_heap_alloc(heap, 5000));
+    for (size_t i = 0; i < 180; i++)
+        mrpc_heap_free(heap, memory[i]);
+    assert_non_null(mrpc_heap_alloc(heap, MIB));
+    mrpc_heap_unref(heap);
+}
+
 /* Not even the first byte of the parent's heap may be handed out in a child. Exits with what went wrong. */
 static int look_from_child(mrpc_heap *heap, char *memory)
 {
@@ -453,6 +469,7 @@ int main(void)
         cmocka_unit_test(null_heap_is_allowed_where_it_says_so),
         cmocka_unit_test(references_keep_a_heap),
         cmocka_unit_test(single_allocator_collects_what_was_freed),
+        cmocka_unit_test(a_full_queue_is_collected_before_an_allocation_is_refused),
         cmocka_unit_test(a_forked_child_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

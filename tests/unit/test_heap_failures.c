@@ -87,6 +87,47 @@ static void grow_with_failures(bool single, bool seal, int reason)
     assert_true(fail.runs > 20); /* each of three segments with its calls, and its pages in four steps */
 }
 
+/* What the heap is told that the machine has left: to try it with the real figure would risk that the kernel begins to
+ * kill processes. */
+static uint64_t available = UINT64_MAX;
+uint64_t __wrap_mrpc_memory_available(void);
+uint64_t __wrap_mrpc_memory_available(void)
+{
+    return available;
+}
+
+static void more_than_the_machine_has_is_an_error(void **state)
+{
+    (void)state;
+    mrpc_heap *heap;
+    assert_int_equal(mrpc_heap_new(&heap, &options, NULL), 0);
+    available = 5 * MIB;
+    void *memory = mrpc_heap_alloc(heap, 8 * MIB);
+    void *small = mrpc_heap_alloc(heap, 1000);
+    mrpc_heap_stats stats;
+    mrpc_heap_get_stats(heap, &stats);
+    available = UINT64_MAX;
+    assert_null(memory);
+    assert_non_null(small);
+    assert_int_equal(stats.refused_errno, ENOMEM);
+    assert_int_equal(stats.segments, 1);
+    assert_non_null(mrpc_heap_alloc(heap, 8 * MIB));
+    mrpc_heap_unref(heap);
+}
+
+static void a_machine_without_memory_has_no_heap(void **state)
+{
+    (void)state;
+    mrpc_heap *heap = NULL;
+    mrpc_error error;
+    available = 1000;
+    int result = mrpc_heap_new(&heap, &options, &error);
+    available = UINT64_MAX;
+    assert_int_equal(result, MRPC_ESYS);
+    assert_int_equal(error.system_errno, ENOMEM);
+    assert_null(heap);
+}
+
 static void growing_a_heap_fails_without_a_leak(void **state)
 {
     (void)state;
@@ -122,6 +163,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(making_a_heap_fails_without_a_leak),
+        cmocka_unit_test(more_than_the_machine_has_is_an_error),
+        cmocka_unit_test(a_machine_without_memory_has_no_heap),
         cmocka_unit_test(growing_a_heap_fails_without_a_leak),
         cmocka_unit_test(an_old_kernel_gets_its_pages_by_fallocate),
     };

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -267,23 +266,6 @@ static void addresses_that_are_not_to_be_had_are_an_error(void **state)
 #endif
 }
 
-/* Nothing of it is committed, or the kernel would have begun to kill processes. More than there is at all, not only
- * more than is available now: other processes may give memory back between the two looks at it. */
-static void more_than_the_machine_has_is_an_error(void **state)
-{
-    (void)state;
-    struct sysinfo machine;
-    assert_int_equal(sysinfo(&machine), 0);
-    size_t more = (machine.totalram + machine.totalswap) * machine.mem_unit * 2;
-    mrpc_heap *heap = make_heap(more + 1024 * MIB, 1024 * MIB);
-    size_t committed = stats_of(heap).bytes_committed;
-    assert_null(mrpc_heap_alloc(heap, more));
-    assert_int_equal(stats_of(heap).refused_errno, ENOMEM);
-    assert_true(stats_of(heap).bytes_committed <= committed + 1024 * MIB);
-    assert_non_null(mrpc_heap_alloc(heap, 1000));
-    mrpc_heap_unref(heap);
-}
-
 static void a_gigabyte_is_an_allocation_like_others(void **state)
 {
     (void)state;
@@ -333,7 +315,6 @@ int main(void)
         cmocka_unit_test(a_limit_on_file_size_is_an_error_and_no_signal),
         cmocka_unit_test(a_limit_on_descriptors_is_an_error),
         cmocka_unit_test(addresses_that_are_not_to_be_had_are_an_error),
-        cmocka_unit_test(more_than_the_machine_has_is_an_error),
         cmocka_unit_test(a_gigabyte_is_an_allocation_like_others),
         cmocka_unit_test(huge_pages_are_used_or_done_without),
     };
