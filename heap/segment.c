@@ -20,6 +20,7 @@
 #define MFD_HUGE_2MB (21U << 26)
 #endif
 #define HUGE_PAGE ((size_t)2 << 20)
+#define LOOK_AGAIN ((size_t)4 << 20)
 
 static size_t round_up(size_t bytes, size_t unit)
 {
@@ -156,14 +157,8 @@ static int make_huge_segment(mrpc_range *range)
     return make_segment(range, MFD_HUGETLB | MFD_HUGE_2MB);
 }
 
-/* `wanted`: the bytes that are to be committed now. Without this question the kernel would rather kill a process than
- * say that memory has run out. */
-static int make_plain_segment(mrpc_range *range, size_t wanted)
+static int make_plain_segment(mrpc_range *range)
 {
-    if (wanted > mrpc_memory_available()) {
-        errno = ENOMEM;
-        return -1;
-    }
     int descriptor = make_segment(range, 0);
     if (descriptor < 0)
         return -1;
@@ -173,17 +168,27 @@ static int make_plain_segment(mrpc_range *range, size_t wanted)
     return descriptor;
 }
 
-static int add_segment(mrpc_range *range, size_t wanted)
+static int add_segment(mrpc_range *range)
 {
     int descriptor = make_huge_segment(range);
     if (descriptor < 0 && !range->broken)
-        descriptor = make_plain_segment(range, wanted);
+        descriptor = make_plain_segment(range);
     if (descriptor < 0)
         return -1;
     uint32_t index = atomic_load_explicit(&range->segments, memory_order_relaxed);
     range->descriptors[index] = descriptor;
     atomic_store_explicit(&range->segments, index + 1, memory_order_release);
     return 0;
+}
+
+/* Without this question the kernel would rather kill a process than say that memory has run out. It costs less than
+ * a hundredth of what it takes to commit LOOK_AGAIN bytes. Huge pages were set aside when they were mapped. */
+static bool machine_has(const mrpc_range *range, size_t wanted)
+{
+    if (atomic_load_explicit(&range->huge, memory_order_relaxed) || wanted <= mrpc_memory_available())
+        return true;
+    errno = ENOMEM;
+    return false;
 }
 
 /* Makes the pages and maps them, in one system call where the kernel knows how; either way their absence is an
@@ -208,18 +213,25 @@ size_t mrpc_range_step(const mrpc_range *range)
     return range->huge_wanted ? HUGE_PAGE : MRPC_SEGMENT_STEP;
 }
 
+/* The machine is looked at before a large commit and then every LOOK_AGAIN bytes. */
+static bool time_to_look(size_t committed, size_t start, size_t target)
+{
+    return committed % LOOK_AGAIN == 0 || (committed == start && target - start >= LOOK_AGAIN);
+}
+
 static int commit(mrpc_range *range, size_t target)
 {
     size_t step = mrpc_range_step(range);
-    size_t committed = atomic_load_explicit(&range->committed, memory_order_relaxed);
-    while (committed < target) {
+    size_t start = atomic_load_explicit(&range->committed, memory_order_relaxed);
+    for (size_t committed = start; committed < target; committed += step) {
         size_t end = atomic_load_explicit(&range->segments, memory_order_relaxed) * range->segment_size;
-        if (committed == end && (range->broken || add_segment(range, target - committed) != 0))
+        if (committed == end && (range->broken || add_segment(range) != 0))
+            return -1;
+        if (time_to_look(committed, start, target) && !machine_has(range, target - committed))
             return -1;
         if (populate(range, committed, step) != 0)
             return -1;
-        committed += step;
-        atomic_store_explicit(&range->committed, committed, memory_order_release);
+        atomic_store_explicit(&range->committed, committed + step, memory_order_release);
     }
     return 0;
 }
