@@ -12,17 +12,18 @@ static bool is_proto2(const schema_file *file)
 /* A proto3 file may use messages of a proto2 one. */
 static void check_field(const schema_field *field, diagnostics *list)
 {
-    const schema_file *from = field->message != NULL ? field->message->file : NULL;
+    const schema_message *type = field->is_map ? field->message->fields[1]->message : field->message;
+    const schema_file *from = type != NULL ? type->file : NULL;
     if (from != NULL && from != field->parent->file && is_proto2(from))
         diagnostic_error(list, field->parent->file, &field->location,
                          "%s has type %s from %s, which is proto2; this version of mrpc supports proto3 only",
-                         field->full_name, field->message->full_name, from->name);
+                         field->full_name, type->full_name, from->name);
 }
 
 static void check_message(const schema_message *message, diagnostics *list)
 {
     for (size_t i = 0; !message->is_map_entry && i < message->field_count; i++)
-        check_field(message->fields[i]->is_map ? message->fields[i]->message->fields[1] : message->fields[i], list);
+        check_field(message->fields[i], list);
     for (size_t i = 0; i < message->message_count; i++)
         check_message(message->messages[i], list);
 }
@@ -44,6 +45,16 @@ static void check_service(const schema_service *service, diagnostics *list)
     }
 }
 
+/* Who imports this file would need code for the other. */
+static void check_imports(const schema_file *file, diagnostics *list)
+{
+    for (size_t i = 0; i < file->dependency_count; i++)
+        if (file->public_dependency[i] && is_proto2(file->dependencies[i]))
+            diagnostic_error(list, file, &file->dependency_locations[i],
+                             "%s is imported publicly and is proto2; this version of mrpc supports proto3 only",
+                             file->dependencies[i]->name);
+}
+
 void check_file(const schema_file *file, diagnostics *list)
 {
     if (is_proto2(file)) {
@@ -52,6 +63,7 @@ void check_file(const schema_file *file, diagnostics *list)
                          file->syntax_location.line != 0 ? file->syntax : "a file without a syntax statement is proto2, which");
         return;
     }
+    check_imports(file, list);
     for (size_t i = 0; i < file->message_count; i++)
         check_message(file->messages[i], list);
     for (size_t i = 0; i < file->service_count; i++)

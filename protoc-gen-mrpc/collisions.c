@@ -30,6 +30,7 @@ typedef struct registry {
     claim **buckets;
     gen_arena *arena;
     diagnostics *list;
+    origin reported[2]; /* the last two that collided: one error for a pair is enough */
 } registry;
 
 /* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
@@ -43,6 +44,10 @@ static size_t bucket_of(const char *name)
 
 static void report(registry *r, const char *name, const origin *from, const origin *other)
 {
+    if (r->reported[0].location == from->location && r->reported[1].location == other->location)
+        return;
+    r->reported[0] = *from;
+    r->reported[1] = *other;
     const char *dot = strchr(name, '.');
     diagnostic_error(r->list, from->file, from->location,
                      "%s needs the name %s%s in C, which %s (%s) has already; rename one of them%s", from->full_name,
@@ -51,25 +56,27 @@ static void report(registry *r, const char *name, const origin *from, const orig
                      from->file != other->file ? " or give its package another prefix with --mrpc_opt=prefix=PKG:SHORT" : "");
 }
 
-static void claim_name(registry *r, const char *name, const origin *from)
+/* False: another thing has the name. */
+static bool claim_name(registry *r, const char *name, const origin *from)
 {
     claim **bucket = &r->buckets[bucket_of(name)];
     for (const claim *other = *bucket; other != NULL; other = other->next)
         if (strcmp(other->name, name) == 0) {
             report(r, name, from, &other->from);
-            return;
+            return false;
         }
     claim *added = arena_alloc(r->arena, 1, sizeof *added);
-    if (added == NULL)
-        return;
-    *added = (claim){name, *from, *bucket};
-    *bucket = added;
+    if (added != NULL) {
+        *added = (claim){name, *from, *bucket};
+        *bucket = added;
+    }
+    return true;
 }
 
 /* Claims FRONT joiner BACK, as in "a_b_C" "_" "new". */
 static void claim_joined(registry *r, const char *front, const char *joiner, const char *back, const origin *from)
 {
-    claim_name(r, arena_printf(r->arena, "%s%s%s", front, joiner, back), from);
+    (void)claim_name(r, arena_printf(r->arena, "%s%s%s", front, joiner, back), from);
 }
 
 static void claim_all(registry *r, const char *front, const char *const *backs, size_t count, const origin *from)
@@ -88,13 +95,13 @@ static void claim_all(registry *r, const char *front, const char *const *backs, 
 static void claim_enum(registry *r, const schema_enum *enumeration)
 {
     const origin from = {enumeration->full_name, enumeration->file, &enumeration->location};
-    claim_name(r, enumeration->c_name, &from);
+    (void)claim_name(r, enumeration->c_name, &from);
     CLAIM_ALL(r, enumeration->c_name, &from, GEN_ENUM_SUFFIXES(SUFFIX_NAME));
     for (size_t i = 0; i < enumeration->value_count; i++) {
         const schema_enum_value *value = &enumeration->values[i];
         const char *full_name = arena_printf(r->arena, "%s of %s", value->name, enumeration->full_name);
         const origin place = {full_name, enumeration->file, &value->location};
-        claim_name(r, value->c_name, &place);
+        (void)claim_name(r, value->c_name, &place);
     }
 }
 
@@ -102,7 +109,7 @@ static void claim_functions(registry *r, const schema_field *field, const origin
 {
     const char *type = field->parent->c_name;
     if (field->is_map) {
-        claim_name(r, field->c_type, from);
+        (void)claim_name(r, field->c_type, from);
         claim_joined(r, type, "_get_", field->c_name, from);
         claim_joined(r, type, "_put_", field->c_name, from);
         claim_joined(r, type, "_remove_", field->c_name, from);
@@ -142,7 +149,8 @@ static void claim_oneof(registry *r, const schema_oneof *oneof)
 static void claim_message(registry *r, const schema_message *message)
 {
     const origin from = {message->full_name, message->file, &message->location};
-    claim_name(r, message->c_name, &from);
+    if (!claim_name(r, message->c_name, &from))
+        return; /* and so would all in it */
     if (message->is_map_entry) {
         CLAIM_ALL(r, message->c_name, &from, "type", "fields");
         return;
@@ -160,7 +168,7 @@ static void claim_message(registry *r, const schema_message *message)
 static void claim_method(registry *r, const schema_method *method)
 {
     const origin from = {method->full_name, method->file, &method->location};
-    claim_name(r, method->c_name, &from);
+    (void)claim_name(r, method->c_name, &from);
     CLAIM_ALL(r, method->c_name, &from, GEN_CALL_SUFFIXES(SUFFIX_NAME));
     if (method->client_streaming || method->server_streaming)
         CLAIM_ALL(r, method->c_name, &from, GEN_STREAM_SUFFIXES(SUFFIX_NAME));
@@ -181,7 +189,7 @@ static void claim_service(registry *r, const schema_service *service, const sche
 
 int collisions_check(schema_file *const *files, size_t count, gen_arena *arena, diagnostics *list)
 {
-    registry r = {arena_alloc(arena, BUCKETS, sizeof(claim *)), arena, list};
+    registry r = {.buckets = arena_alloc(arena, BUCKETS, sizeof(claim *)), .arena = arena, .list = list};
     for (size_t i = 0; r.buckets != NULL && i < count; i++) {
         for (size_t j = 0; j < files[i]->enum_count; j++)
             claim_enum(&r, files[i]->enums[j]);

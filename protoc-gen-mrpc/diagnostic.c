@@ -19,7 +19,7 @@ void diagnostic_error(diagnostics *list, const schema_file *file, const schema_l
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    output_printf(&list->text, "%s:%d:%d: error: %s\n", file->name, at_least_one(location->line),
+    output_printf(&list->text, "\n%s:%d:%d: error: %s", file->name, at_least_one(location->line),
                   at_least_one(location->column), text);
 }
 

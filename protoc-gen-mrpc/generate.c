@@ -20,7 +20,7 @@ static int report_errors(diagnostics *list, output *error)
 {
     if (list->count == 0)
         return 0;
-    output_printf(error, "%zu %s:\n%s", list->count, list->count == 1 ? "error" : "errors", output_string(&list->text));
+    output_printf(error, "%zu %s:%s", list->count, list->count == 1 ? "error" : "errors", output_string(&list->text));
     int result = list->text.failed ? MRPC_ENOMEM : MRPC_EINVAL;
     output_free(&list->text);
     return result;

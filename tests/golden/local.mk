@@ -1,2 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# tests/golden/ - what it adds to the build; Makefile.am says how.
+# tests/golden/ - what protoc-gen-mrpc makes of schemas, good and bad
+EXTRA_DIST += tests/golden/generate.sh tests/golden/tables.c tests/golden/protos tests/golden/expected tests/golden/bad
+golden_tests = tests/golden/golden.sh tests/golden/bad.sh tests/golden/options.sh tests/golden/compile.sh tests/golden/real.sh
+dist_check_SCRIPTS += $(golden_tests)
+if HAVE_PROTOC
+TESTS += $(golden_tests)
+endif
+
+# Freezes what the plugin makes now: look at the difference before you commit it.
+.PHONY: golden-update
+golden-update: $(MRPC_PLUGIN)
+	$(AM_V_at)$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/golden/golden.sh --update

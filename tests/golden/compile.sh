@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# compile.sh - what is generated compiles without a warning, headers alone as C11 and as C++17, and links
+. "$top_srcdir/tests/golden/generate.sh"
+warnings='-Wall -Wextra -Wshadow -Wconversion -Wpedantic -Werror'
+out=$work/out
+generate_golden "$out" || exit 1
+
+# compiles WHAT COMMAND...
+compiles() {
+    what=$1
+    shift
+    if "$@" >"$work/log" 2>&1; then
+        pass "$what"
+    else
+        head -n 20 "$work/log"
+        fail "$what"
+    fi
+}
+
+for file in $(outputs_in "$out"); do
+    case $file in
+    *.c)
+        object=$work/$(echo "$file" | tr / _).o
+        compiles "$file as C11" $CC -std=c11 $warnings -I"$top_srcdir/include" -I"$out" -c -o "$object" "$out/$file"
+        ;;
+    *.h)
+        printf '#include "%s"\n#include "%s"\n' "$file" "$file" >"$work/alone.c"
+        compiles "$file alone as C11" $CC -std=c11 $warnings -I"$top_srcdir/include" -I"$out" -fsyntax-only "$work/alone.c"
+        compiles "$file alone as C++17" $CXX -std=c++17 $warnings -I"$top_srcdir/include" -I"$out" -fsyntax-only \
+            -x c++ "$work/alone.c"
+        ;;
+    esac
+done
+
+# All in one program, after the headers whose names they might clash with.
+{
+    printf '#include <%s>\n' errno.h limits.h signal.h stdio.h stdlib.h string.h time.h unistd.h sys/sysmacros.h
+    outputs_in "$out" | sed -n 's/.*\.h$/#include "&"/p'
+    cat "$golden/tables.c"
+} >"$work/tables.c"
+link_tables() {
+    $CC -std=gnu11 $warnings -I"$top_srcdir/include" -I"$out" -o "$work/tables" "$work/tables.c" "$work"/*.o
+}
+compiles 'all files in one program' link_tables
+compiles 'the tables of that program' "$work/tables"
+finish

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tables.c - the end of a program that includes all golden headers: are the tables tied together as the schemas are? */
+
+static int failures;
+
+static void check(int holds, const char *what)
+{
+    if (!holds) {
+        fprintf(stderr, "not so: %s\n", what);
+        failures++;
+    }
+}
+#define CHECK(condition) check((condition), #condition)
+
+static const mrpc_field *field_named(const mrpc_type *type, const char *name)
+{
+    for (uint32_t i = 0; i < type->field_count; i++)
+        if (strcmp(type->fields[i].name, name) == 0)
+            return &type->fields[i];
+    return NULL;
+}
+
+static void check_files(void)
+{
+    const mrpc_file *file = &mrpc_file_imports;
+    CHECK(strcmp(file->name, "imports.proto") == 0);
+    CHECK(file->type_count == 2 && file->types[0] == &golden_imports_Imports_type);
+    CHECK(file->linked == NULL);
+    CHECK(file->dependency_count == 2);
+    CHECK(file->dependencies[0] == &mrpc_file_dep_2fpublic && file->dependencies[1] == &mrpc_file_dep_2foptions);
+    CHECK(mrpc_file_dep_2fpublic.dependencies[0] == &mrpc_file_dep_2fcommon);
+    /* google/protobuf/descriptor.proto is imported for options alone, and nothing was generated for it. */
+    CHECK(mrpc_file_dep_2foptions.dependency_count == 1 && mrpc_file_dep_2foptions.dependencies[0] == NULL);
+    CHECK(mrpc_file_empty.type_count == 0 && mrpc_file_empty.descriptor_size != 0);
+}
+
+static void check_types(void)
+{
+    const mrpc_type *type = &golden_imports_Imports_type;
+    CHECK(type->file == &mrpc_file_imports && type->codec == 0 && type->size == sizeof(golden_imports_Imports));
+    CHECK(field_named(type, "common")->message == &golden_dep_Common_type);
+    CHECK(field_named(type, "levels")->enumeration == &golden_dep_Level_enum);
+    CHECK(field_named(type, "map")->message == &golden_imports_Imports_map_entry_type);
+    CHECK(field_named(type, "this_one")->presence == offsetof(golden_imports_Imports, either_case));
+    CHECK(type->fingerprint.schema != 0 && type->fingerprint.schema != golden_dep_Common_type.fingerprint.schema);
+    CHECK(golden_nested_Even_type.fingerprint.schema != golden_nested_Odd_type.fingerprint.schema);
+    const mrpc_field *tree = field_named(&golden_nested_Tree_type, "left");
+    CHECK(tree->message == &golden_nested_Tree_type && tree->kind == MRPC_FIELD_OPTIONAL);
+    const mrpc_type *numbers = &golden_scalars_Numbers_type;
+    for (uint32_t i = 1; i < numbers->field_count; i++)
+        CHECK(numbers->fields[i - 1].number < numbers->fields[i].number);
+}
+
+static void check_services(void)
+{
+    CHECK(golden_services_Oracle_service.method_count == 5 && golden_services_Empty_service.method_count == 0);
+    for (uint32_t i = 0; i < 5; i++)
+        CHECK(golden_services_Oracle_methods[i].index == i &&
+              golden_services_Oracle_methods[i].service == &golden_services_Oracle_service);
+    CHECK(strcmp(golden_services_Oracle_methods[3].full_name, "golden.services.Oracle/Talk") == 0);
+    CHECK(golden_services_Oracle_methods[1].client_streaming && !golden_services_Oracle_methods[1].server_streaming);
+    /* The codecs are those of the module of imports.proto: its own two types, then Common, then Public. */
+    const mrpc_method *unary = golden_imports_Elsewhere_methods;
+    CHECK(unary->request == &golden_dep_Common_type && unary->request_codec == 2);
+    CHECK(unary->reply == &golden_dep_v1_Public_type && unary->reply_codec == 3);
+}
+
+int main(void)
+{
+    check_files();
+    check_types();
+    check_services();
+    return failures != 0;
+}
