@@ -15,6 +15,7 @@ mrpcinclude_HEADERS += \
 	include/mrpc/service_module.h \
 	include/mrpc/visibility.h
 mrpcmarshal_HEADERS += \
+	include/mrpc/marshal/mirror.h \
 	include/mrpc/marshal/native.h \
 	include/mrpc/marshal/protobuf.h \
 	include/mrpc/marshal/text.h

@@ -49,9 +49,9 @@ enum {
 /* The output of marshalling. The runtime owns the memory; a codec appends to `block` and `extents`. */
 typedef struct mrpc_gather mrpc_gather;
 struct mrpc_gather {
-    char *block;        /* aligned to 8 */
-    size_t size;        /* bytes written */
-    size_t capacity;    /* bytes that there is room for */
+    char *block;     /* aligned to 8 */
+    size_t size;     /* bytes written */
+    size_t capacity; /* bytes that there is room for */
     mrpc_extent *extents;
     uint32_t extent_count;
     uint32_t extent_capacity; /* when it is reached, what follows is copied into block whatever its size */
@@ -63,13 +63,15 @@ struct mrpc_gather {
     int (*grow)(mrpc_gather *gather, size_t capacity);
     void *context;      /* of grow */
     size_t extent_size; /* bytes of all extents, set by marshal */
-    const char *stamp;  /* set by the codec: the module's build stamp, in the module's memory; the caller copies it at once */
-    const char *where;  /* on failure, the full name of the field; in the module's memory; the caller copies it at once */
-    const char *what;   /* on failure, the reason, in words; likewise */
+    const char
+        *stamp; /* set by the codec: the module's build stamp, in the module's memory; the caller copies it at once */
+    const char
+        *where;       /* on failure, the full name of the field; in the module's memory; the caller copies it at once */
+    const char *what; /* on failure, the reason, in words; likewise */
 };
 
-/* For codecs: makes the block hold at least `needed` bytes, which is within the limit, and at least twice what it held, so that all
- * growing together costs as much as the last time. */
+/* For codecs: makes the block hold at least `needed` bytes, which is within the limit, and at least twice what it held,
+ * so that all growing together costs as much as the last time. */
 static inline int mrpc_gather_more(mrpc_gather *gather, size_t needed)
 {
     size_t twice = gather->capacity < gather->limit / 2 ? 2 * gather->capacity : gather->limit;
@@ -77,7 +79,8 @@ static inline int mrpc_gather_more(mrpc_gather *gather, size_t needed)
     if (error == 0 && gather->capacity < needed)
         error = MRPC_ENOMEM;
     if (error != 0)
-        gather->what = error == MRPC_ELIMIT ? "does not fit: the message is larger than the limit" : "does not fit: there is no memory";
+        gather->what = error == MRPC_ELIMIT ? "does not fit: the message is larger than the limit"
+                                            : "does not fit: there is no memory";
     return error;
 }
 
@@ -89,12 +92,12 @@ typedef struct mrpc_scatter {
     const mrpc_extent *extents;
     uint32_t extent_count;
     uint32_t extent_next;
-    size_t cursor;      /* where the next thing must begin: each offset must equal it */
+    size_t cursor; /* where the next thing must begin: each offset must equal it */
     uint32_t depth;
-    uint32_t flags;     /* 0 */
+    uint32_t flags; /* 0 */
     const char *stamp;
-    const char *where;  /* on failure, the full name of the field */
-    const char *what;   /* on failure, the reason, in words; static in the module */
+    const char *where; /* on failure, the full name of the field */
+    const char *what;  /* on failure, the reason, in words; static in the module */
 } mrpc_scatter;
 
 /* The input of protobuf decoding. */
@@ -102,27 +105,29 @@ typedef struct mrpc_decoder {
     const uint8_t *cursor; /* on failure, where it stopped */
     const uint8_t *end;
     const uint8_t *start;
-    mrpc_arena *arena;     /* strings, bytes, lists and sub-messages are taken from it */
+    mrpc_arena *arena; /* strings, bytes, lists and sub-messages are taken from it */
     /* mrpc_arena_grow, handed in so that a module needs no symbol of the library. */
     void *(*grow)(mrpc_arena *arena, size_t bytes);
     uint32_t depth;
-    uint32_t flags;        /* 0; the codec's own while it runs */
+    uint32_t flags; /* 0; the codec's own while it runs */
     const char *stamp;
-    const char *where;     /* on failure, the full name of the field or of the message */
-    const char *what;      /* on failure, the reason, in words */
+    const char *where; /* on failure, the full name of the field or of the message */
+    const char *what;  /* on failure, the reason, in words */
 } mrpc_decoder;
 
-/* What a module does for one type of message. Each function returns 0 or MRPC_E…; on failure nothing is to be used. */
+/* What a module does for one type of message. marshal and unmarshal are NULL where fingerprint.layout is 0; all four are NULL for the
+ * entry of a map, which has a place in the table only so that indices are those of the schema. Each function returns 0 or MRPC_E…; on failure nothing is to be used. */
 typedef struct mrpc_codec {
     const char *name; /* full name of the type */
     mrpc_fingerprint fingerprint;
-    uint32_t size;    /* sizeof the struct */
-    uint32_t flags;   /* 0 */
-    /* Appends the message in the native encoding: the struct at the current, 8-aligned end of an empty block, then what it points to.
-     * ENOMEM, ELIMIT (gather->limit), EINVAL (nesting deeper than depth, a string that is not UTF-8, a size without data). */
+    uint32_t size;  /* sizeof the struct */
+    uint32_t flags; /* 0 */
+    /* Appends the message in the native encoding: the struct at the current, 8-aligned end of an empty block, then what
+     * it points to. ENOMEM, ELIMIT (gather->limit), EINVAL (nesting deeper than depth, a string that is not UTF-8, a
+     * size without data). */
     int (*marshal)(mrpc_gather *gather, const void *message);
-    /* Validates a native block and turns its offsets into pointers, in one pass, in place; block then begins with the message.
-     * EFORMAT. */
+    /* Validates a native block and turns its offsets into pointers, in one pass, in place; block then begins with the
+     * message. EFORMAT. */
     int (*unmarshal)(mrpc_scatter *scatter);
     /* Appends the message in the protobuf encoding to block; extents stay unused. Errors as marshal. */
     int (*encode)(mrpc_gather *gather, const void *message);
@@ -130,8 +135,8 @@ typedef struct mrpc_codec {
     int (*decode)(mrpc_decoder *decoder, void *message);
 } mrpc_codec;
 
-/* A message made by the generator to test a module before it is used: decoding `protobuf` and marshalling the result must give
- * `native` (after which unmarshal and encode must give `protobuf` again). */
+/* A message made by the generator to test a module before it is used: decoding `protobuf` and marshalling the result
+ * must give `native` (after which unmarshal and encode must give `protobuf` again). */
 typedef struct mrpc_vector {
     uint32_t codec;
     uint32_t protobuf_size;
@@ -141,8 +146,8 @@ typedef struct mrpc_vector {
     const uint8_t *native;
 } mrpc_vector;
 
-/* The table that a module exports, as the symbol `mrpc_module_export` of a shared object, or under a name of its own when linked
- * in. Read-only. */
+/* The table that a module exports, as the symbol `mrpc_module_export` of a shared object, or under a name of its own
+ * when linked in. Read-only. */
 typedef struct mrpc_module {
     uint32_t table_size; /* sizeof(mrpc_module) of the generator */
     uint32_t abi;        /* MRPC_MODULE_ABI */
@@ -151,25 +156,26 @@ typedef struct mrpc_module {
     mrpc_fingerprint fingerprint;
     uint32_t codec_count;
     uint32_t vector_count;
-    const mrpc_codec *codecs; /* those of the file's own types first, in the order of mrpc_file.types, then of imported types */
+    const mrpc_codec
+        *codecs; /* those of the file's own types first, in the order of mrpc_file.types, then of imported types */
     const mrpc_vector *vectors;
 } mrpc_module;
 
-/* The ELF note of a shared module (section .note.mrpc, owner "mrpc", type MRPC_NOTE_MODULE), read before anything is loaded.
- * Byte order of the machine. */
+/* The ELF note of a shared module (section .note.mrpc, owner "mrpc", type MRPC_NOTE_MODULE), read before anything is
+ * loaded. Byte order of the machine. */
 enum { MRPC_NOTE_MODULE = 1, MRPC_NOTE_SERVICE = 2 };
 
 typedef struct mrpc_module_note {
     uint32_t name_size; /* 5, "mrpc" and its NUL */
     uint32_t description_size;
     uint32_t type;
-    char name[8];       /* "mrpc", padded to 4 by ELF's rule: 8 bytes */
+    char name[8]; /* "mrpc", padded to 4 by ELF's rule: 8 bytes */
     /* the description */
     uint32_t abi;
     uint64_t schema;
     uint64_t layout;
     char stamp[MRPC_STAMP_SIZE];
-    char file[256];     /* as mrpc_file.name, NUL-padded */
+    char file[256]; /* as mrpc_file.name, NUL-padded */
 } __attribute__((packed, aligned(4))) mrpc_module_note;
 
 #ifdef __cplusplus

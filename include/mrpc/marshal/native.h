@@ -2,15 +2,16 @@
 /*
  * native.h - what generated code needs to write and to read the native encoding (docs/PROTOCOL.md, section 7)
  *
- * Marshalling (mrpc_native_put_…) copies each struct of the message into the block once, and from then on looks at that copy only: the
- * owner of the message may change it at any moment. Where a pointer was, the copy gets the offset of what follows. When the block is
- * too small the pass is given up, the block is made larger, at least twice as large, and the pass begins again: so nothing moves
- * during a pass, and all passes together cost at most twice the last one.
+ * Marshalling (mrpc_native_put_…) copies each struct of the message into the block once, and from then on looks at that
+ * copy only: the owner of the message may change it at any moment. Where a pointer was, the copy gets the offset of
+ * what follows. When the block is too small the pass is given up, the block is made larger, at least twice as large,
+ * and the pass begins again: so nothing moves during a pass, and all passes together cost at most twice the last one.
  *
  * Unmarshalling (mrpc_native_take_…) does the reverse in place: each offset must equal the reader's cursor.
  *
- * Functions that advance return the new cursor, a multiple of 8 from the beginning of the block, or NULL after a failure, of which
- * the reason is then in mrpc_gather or mrpc_scatter. `where` is always the full name of a field or message.
+ * Functions that advance return the new cursor, a multiple of 8 from the beginning of the block, or NULL after a
+ * failure, of which the reason is then in mrpc_gather or mrpc_scatter. `where` is always the full name of a field or
+ * message.
  *
  * All of it is static and inlined, so that a module has no undefined symbols but memcpy and its like.
  */
@@ -18,42 +19,21 @@
 #define MRPC_MARSHAL_NATIVE_H
 
 #include <mrpc/marshal.h>
+#include <mrpc/marshal/mirror.h>
 #include <mrpc/marshal/text.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Whether structs on this machine have the layout that fingerprints describe. Where not, modules speak protobuf only. */
-#if defined(__LP64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define MRPC_NATIVE 1
-#define MRPC_NATIVE_ONLY(value) (value)
-#else
-#define MRPC_NATIVE 0
-#define MRPC_NATIVE_ONLY(value) 0
-#endif
-
-/* The structs in a module mirror those of the application; the compiler must not conclude that they are different things. */
-#define MRPC_MIRROR __attribute__((may_alias))
-
-/* The members that strings, bytes and lists begin with. */
-typedef struct MRPC_MIRROR mrpc_span {
-    void *data;
-    size_t size;
-} mrpc_span;
-
-typedef uint64_t MRPC_MIRROR mrpc_word64;
-typedef uint32_t MRPC_MIRROR mrpc_word32;
-typedef uint16_t MRPC_MIRROR mrpc_word16;
-typedef uint8_t MRPC_MIRROR mrpc_word8;
-typedef void *MRPC_MIRROR mrpc_pointer;
-
 /* --- members that are nothing but values --- */
 
-/* Clears the bits of a word of a struct that are not in `mask`: padding, capacities, all but the lowest bit of a bool. */
+/* Clears the bits of a word of a struct that are not in `mask`: padding, capacities, all but the lowest bit of a bool.
+ */
 #define MRPC_NATIVE_CLEAR(bits, base, offset, mask) mrpc_native_clear##bits((char *)(base) + (offset), (mask))
 /* The bits of a word that are set although they are not in `mask`. */
-#define MRPC_NATIVE_STRAY(bits, base, offset, mask) ((uint64_t)(*(const mrpc_word##bits *)((const char *)(base) + (offset)) & ~(mask)))
+#define MRPC_NATIVE_STRAY(bits, base, offset, mask)                                                                    \
+    ((uint64_t)(*(const mrpc_word##bits *)((const char *)(base) + (offset)) & ~(mask)))
 
 MRPC_INLINE void mrpc_native_clear64(char *at, uint64_t mask)
 {
@@ -84,14 +64,17 @@ MRPC_INLINE uint64_t mrpc_native_if(uint8_t has)
 /* Whether `size` bytes are all zero; size is a constant. */
 MRPC_INLINE bool mrpc_native_is_zero(const void *at, size_t size)
 {
-    const uint8_t *bytes = (const uint8_t *)at;
-    uint8_t any = 0;
-    for (size_t i = 0; i < size; i++)
-        any = (uint8_t)(any | bytes[i]);
+    const char *bytes = (const char *)at;
+    uint64_t any = 0;
+    for (; size >= 8; size -= 8, bytes += 8)
+        any |= mrpc_load8(bytes);
+    for (; size > 0; size--, bytes++)
+        any |= (uint8_t)*bytes;
     return any == 0;
 }
 
-/* Order of text keys: by byte, the shorter first. Both texts are padded with zero to words of 8; a size of 0 reads nothing. */
+/* Order of text keys: by byte, the shorter first. Both texts are padded with zero to words of 8; a size of 0 reads
+ * nothing. */
 MRPC_INLINE bool mrpc_native_text_ascends(const char *a, size_t a_size, const char *b, size_t b_size)
 {
     if (a_size == 0 || b_size == 0)
@@ -111,8 +94,9 @@ typedef struct mrpc_native_out {
     char *base;
     char *end;
     mrpc_gather *gather;
-    uint32_t extents; /* that there is still room for */
-    int error;        /* 0 with a NULL cursor: the block is too small, `needed` bytes would bring the pass further */
+    uint32_t extents;   /* that there is still room for */
+    uint32_t threshold; /* bytes */
+    int error;          /* 0 with a NULL cursor: the block is too small, `needed` bytes would bring the pass further */
     size_t needed;
 } mrpc_native_out;
 
@@ -127,7 +111,8 @@ MRPC_COLD char *mrpc_native_refuse(mrpc_native_out *out, int error, const char *
 }
 
 /* There is no room for `count` things of `element` bytes at `cursor`. */
-MRPC_COLD char *mrpc_native_full(mrpc_native_out *out, const char *cursor, size_t count, size_t element, const char *where)
+MRPC_COLD char *mrpc_native_full(mrpc_native_out *out, const char *cursor, size_t count, size_t element,
+                                 const char *where)
 {
     size_t used = (size_t)(cursor - out->base), limit = out->gather->limit;
     if (used > limit || count > (limit - used) / element)
@@ -169,7 +154,8 @@ MRPC_INLINE void *mrpc_native_offset(const mrpc_native_out *out, const char *cur
 }
 
 /* Copies a struct; `size` is a constant and a multiple of 8. */
-MRPC_INLINE char *mrpc_native_put_struct(mrpc_native_out *out, char *cursor, const void *source, size_t size, const char *where)
+MRPC_INLINE char *mrpc_native_put_struct(mrpc_native_out *out, char *cursor, const void *source, size_t size,
+                                         const char *where)
 {
     if (MRPC_UNLIKELY(mrpc_native_room(out, cursor) < size))
         return mrpc_native_full(out, cursor, 1, size, where);
@@ -179,7 +165,8 @@ MRPC_INLINE char *mrpc_native_put_struct(mrpc_native_out *out, char *cursor, con
     return cursor + size;
 }
 
-MRPC_OUTLINE char *mrpc_native_put_unknown_fields(mrpc_native_out *out, char *cursor, mrpc_pointer *unknown, const char *where)
+MRPC_OUTLINE char *mrpc_native_put_unknown_fields(mrpc_native_out *out, char *cursor, mrpc_pointer *unknown,
+                                                  const char *where)
 {
     const mrpc_unknown *source = (const mrpc_unknown *)*unknown;
     size_t size = *(const volatile size_t *)&source->size;
@@ -247,8 +234,10 @@ MRPC_INLINE bool mrpc_native_put_extent(mrpc_native_out *out, mrpc_span *span, s
     return true;
 }
 
-/* Copies `size` elements of `element` bytes and leaves their offset in the span. The elements must not be read from their source again. */
-MRPC_INLINE char *mrpc_native_put_array(mrpc_native_out *out, char *cursor, mrpc_span *span, size_t element, const char *where)
+/* Copies `size` elements of `element` bytes and leaves their offset in the span. The elements must not be read from
+ * their source again. */
+MRPC_INLINE char *mrpc_native_put_array(mrpc_native_out *out, char *cursor, mrpc_span *span, size_t element,
+                                        const char *where)
 {
     const void *source = span->data;
     size_t size = span->size;
@@ -263,7 +252,8 @@ MRPC_INLINE char *mrpc_native_put_array(mrpc_native_out *out, char *cursor, mrpc
 }
 
 /* bytes (element 1) and lists of numbers: a reference when they are large, a copy when they are not. */
-MRPC_INLINE char *mrpc_native_put_numbers(mrpc_native_out *out, char *cursor, void *member, size_t element, const char *where)
+MRPC_INLINE char *mrpc_native_put_numbers(mrpc_native_out *out, char *cursor, void *member, size_t element,
+                                          const char *where)
 {
     mrpc_span *span = (mrpc_span *)member;
     size_t size = span->size;
@@ -271,8 +261,8 @@ MRPC_INLINE char *mrpc_native_put_numbers(mrpc_native_out *out, char *cursor, vo
         span->data = NULL;
         return cursor;
     }
-    if (MRPC_UNLIKELY(size >= out->gather->threshold / element) && size < SIZE_MAX / element && size * element >= out->gather->threshold &&
-        span->data != NULL && mrpc_native_put_extent(out, span, size * element))
+    if (MRPC_UNLIKELY(size >= out->threshold / element) && size < SIZE_MAX / element &&
+        size * element >= out->threshold && span->data != NULL && mrpc_native_put_extent(out, span, size * element))
         return cursor;
     return mrpc_native_put_array(out, cursor, span, element, where);
 }
@@ -321,27 +311,27 @@ MRPC_INLINE char *mrpc_native_put_bytes_list(mrpc_native_out *out, char *cursor,
 }
 
 /* A message that must be there: an element of a list, a value of a map. */
-MRPC_INLINE char *mrpc_native_put_element(mrpc_native_out *out, char *cursor, void *member, uint32_t depth, mrpc_native_writer *write,
-                                          const char *where)
+MRPC_INLINE char *mrpc_native_put_element(mrpc_native_out *out, char *cursor, void *member, uint32_t depth,
+                                          mrpc_native_writer *write, const char *where)
 {
     mrpc_pointer *pointer = (mrpc_pointer *)member;
     const void *source = *pointer;
     if (MRPC_UNLIKELY(source == NULL))
-        return mrpc_native_refuse(out, MRPC_EINVAL, where, "has an element that is NULL");
+        return mrpc_native_refuse(out, MRPC_EINVAL, where, "is NULL where a message must be");
     if (MRPC_UNLIKELY(depth == 0))
         return mrpc_native_too_deep(out, where);
     *pointer = mrpc_native_offset(out, cursor);
     return write(out, cursor, source, depth - 1);
 }
 
-MRPC_INLINE char *mrpc_native_put_message(mrpc_native_out *out, char *cursor, void *member, uint32_t depth, mrpc_native_writer *write,
-                                          const char *where)
+MRPC_INLINE char *mrpc_native_put_message(mrpc_native_out *out, char *cursor, void *member, uint32_t depth,
+                                          mrpc_native_writer *write, const char *where)
 {
     return *(mrpc_pointer *)member == NULL ? cursor : mrpc_native_put_element(out, cursor, member, depth, write, where);
 }
 
-MRPC_INLINE char *mrpc_native_put_messages(mrpc_native_out *out, char *cursor, void *member, uint32_t depth, mrpc_native_writer *write,
-                                           const char *where)
+MRPC_INLINE char *mrpc_native_put_messages(mrpc_native_out *out, char *cursor, void *member, uint32_t depth,
+                                           mrpc_native_writer *write, const char *where)
 {
     mrpc_span *span = (mrpc_span *)member;
     mrpc_pointer *items = (mrpc_pointer *)cursor;
@@ -357,8 +347,8 @@ MRPC_INLINE char *mrpc_native_put_messages(mrpc_native_out *out, char *cursor, v
 }
 
 /* The entries of a map that is not empty; what they point to comes behind them, entry by entry. */
-MRPC_INLINE char *mrpc_native_put_entries(mrpc_native_out *out, char *cursor, void *member, size_t element, uint32_t depth,
-                                          const char *where)
+MRPC_INLINE char *mrpc_native_put_entries(mrpc_native_out *out, char *cursor, void *member, size_t element,
+                                          uint32_t depth, const char *where)
 {
     if (MRPC_UNLIKELY(depth == 0))
         return mrpc_native_too_deep(out, where);
@@ -374,12 +364,20 @@ MRPC_COLD int mrpc_native_retry(mrpc_gather *gather, const mrpc_native_out *out)
     return mrpc_gather_more(gather, out->needed);
 }
 
-/* Marshals a message into the empty block of `gather`. */
-MRPC_INLINE int mrpc_native_marshal(mrpc_gather *gather, const void *message, mrpc_native_writer *write, const char *where)
+/* Marshals a message into the empty block of `gather`. `threshold` is what the module was built for, 0: whatever the
+ * caller says. */
+MRPC_INLINE int mrpc_native_marshal(mrpc_gather *gather, const void *message, uint32_t threshold,
+                                    mrpc_native_writer *write, const char *where)
 {
+    bool never = gather->threshold == UINT32_MAX;
     for (;;) {
-        mrpc_native_out out = {gather->block, gather->block + (gather->capacity & ~(size_t)7), gather,
-                               gather->threshold == UINT32_MAX ? 0 : gather->extent_capacity, 0, 0};
+        mrpc_native_out out = {gather->block,
+                               gather->block + (gather->capacity & ~(size_t)7),
+                               gather,
+                               never ? 0 : gather->extent_capacity,
+                               threshold == 0 || never ? gather->threshold : threshold,
+                               0,
+                               0};
         gather->extent_count = 0;
         gather->extent_size = 0;
         char *cursor = write(&out, out.base, message, gather->depth);
@@ -457,7 +455,8 @@ MRPC_INLINE bool mrpc_native_padded(const char *at, size_t size)
     return size % 8 == 0 || mrpc_load8(at + (size & ~(size_t)7)) >> (8 * (size % 8)) == 0;
 }
 
-MRPC_OUTLINE char *mrpc_native_take_unknown_fields(mrpc_native_in *in, char *cursor, mrpc_pointer *unknown, const char *where)
+MRPC_OUTLINE char *mrpc_native_take_unknown_fields(mrpc_native_in *in, char *cursor, mrpc_pointer *unknown,
+                                                   const char *where)
 {
     size_t room = mrpc_native_left(in, cursor);
     mrpc_unknown *fields = (mrpc_unknown *)(void *)cursor;
@@ -492,14 +491,16 @@ MRPC_INLINE char *mrpc_native_take_string(mrpc_native_in *in, char *cursor, void
         return mrpc_native_misplaced(in, cursor, string, where);
     if (MRPC_UNLIKELY(mrpc_load8(cursor + (size & ~(size_t)7)) >> (8 * (size % 8)) != 0))
         return mrpc_native_bad_padding(in, cursor, where);
-    if (MRPC_UNLIKELY(size >= MRPC_SHORT || (mrpc_padded_bits(cursor, size) & MRPC_HIGH_BITS) != 0) && !mrpc_text_valid(cursor, size))
+    if (MRPC_UNLIKELY(size >= MRPC_SHORT || (mrpc_padded_bits(cursor, size) & MRPC_HIGH_BITS) != 0) &&
+        !mrpc_text_valid(cursor, size))
         return mrpc_native_wrong(in, cursor, where, "is not valid UTF-8");
     string->data = cursor;
     return cursor + MRPC_TEXT_PADDED(size);
 }
 
 /* An array whose elements are looked at afterwards. */
-MRPC_INLINE char *mrpc_native_take_array(mrpc_native_in *in, char *cursor, mrpc_span *span, size_t element, const char *where)
+MRPC_INLINE char *mrpc_native_take_array(mrpc_native_in *in, char *cursor, mrpc_span *span, size_t element,
+                                         const char *where)
 {
     size_t size = span->size;
     if (MRPC_UNLIKELY(!mrpc_native_is_here(in, cursor, span->data) || size > mrpc_native_left(in, cursor) / element))
@@ -510,7 +511,8 @@ MRPC_INLINE char *mrpc_native_take_array(mrpc_native_in *in, char *cursor, mrpc_
     return cursor + MRPC_PADDED(size * element);
 }
 
-MRPC_OUTLINE char *mrpc_native_take_extent(mrpc_native_in *in, char *cursor, mrpc_span *span, size_t element, const char *where)
+MRPC_OUTLINE char *mrpc_native_take_extent(mrpc_native_in *in, char *cursor, mrpc_span *span, size_t element,
+                                           const char *where)
 {
     mrpc_scatter *scatter = in->scatter;
     if (scatter->extent_next >= scatter->extent_count ||
@@ -526,7 +528,8 @@ MRPC_OUTLINE char *mrpc_native_take_extent(mrpc_native_in *in, char *cursor, mrp
     return cursor;
 }
 
-MRPC_INLINE char *mrpc_native_take_numbers(mrpc_native_in *in, char *cursor, void *member, size_t element, const char *where)
+MRPC_INLINE char *mrpc_native_take_numbers(mrpc_native_in *in, char *cursor, void *member, size_t element,
+                                           const char *where)
 {
     mrpc_span *span = (mrpc_span *)member;
     if (span->size == 0)
@@ -592,7 +595,8 @@ MRPC_INLINE char *mrpc_native_take_element(mrpc_native_in *in, char *cursor, voi
 MRPC_INLINE char *mrpc_native_take_message(mrpc_native_in *in, char *cursor, void *member, size_t size, uint32_t depth,
                                            mrpc_native_reader *read, const char *where)
 {
-    return *(mrpc_pointer *)member == NULL ? cursor : mrpc_native_take_element(in, cursor, member, size, depth, read, where);
+    return *(mrpc_pointer *)member == NULL ? cursor
+                                           : mrpc_native_take_element(in, cursor, member, size, depth, read, where);
 }
 
 MRPC_INLINE char *mrpc_native_take_messages(mrpc_native_in *in, char *cursor, void *member, size_t size, uint32_t depth,
@@ -610,8 +614,8 @@ MRPC_INLINE char *mrpc_native_take_messages(mrpc_native_in *in, char *cursor, vo
 }
 
 /* The entries of a map that is not empty. */
-MRPC_INLINE char *mrpc_native_take_entries(mrpc_native_in *in, char *cursor, void *member, size_t element, uint32_t depth,
-                                           const char *where)
+MRPC_INLINE char *mrpc_native_take_entries(mrpc_native_in *in, char *cursor, void *member, size_t element,
+                                           uint32_t depth, const char *where)
 {
     if (MRPC_UNLIKELY(depth == 0))
         return mrpc_native_deep(in, cursor, where);

@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * protobuf.h - what generated code needs to write and to read the protobuf encoding (https://protobuf.dev/programming-guides/encoding)
+ * protobuf.h - what generated code needs to write and to read the protobuf encoding
+ * (https://protobuf.dev/programming-guides/encoding)
  *
- * Encoding (mrpc_wire_put_…) goes from the end to the beginning: fields in descending order, the elements of a list from the last one,
- * and the value of each field before its length and tag. So the length of a sub-message is known when it is written, without a pass
- * for sizes. The finished bytes are then moved to where they belong. Functions return the new front, or NULL: the buffer was too
- * small, for which encoding begins again with a larger one, or the message cannot be encoded, with the reason in mrpc_gather.
+ * Encoding (mrpc_wire_put_…) goes from the end to the beginning: fields in descending order, the elements of a list
+ * from the last one, and the value of each field before its length and tag. So the length of a sub-message is known
+ * when it is written, without a pass for sizes. The finished bytes are then moved to where they belong. Functions
+ * return the new front, or NULL: the buffer was too small, for which encoding begins again with a larger one, or the
+ * message cannot be encoded, with the reason in mrpc_gather.
  *
- * Decoding (mrpc_wire_take_…) takes memory from the decoder's arena alone. Every function is given the end of what it may read, and
- * returns what follows, or NULL with the reason in mrpc_decoder. Its time is linear in the input whatever it is, but for maps, whose
- * entries are appended as they come and sorted once at the end.
+ * Decoding (mrpc_wire_take_…) takes memory from the decoder's arena alone. Every function is given the end of what it
+ * may read, and returns what follows, or NULL with the reason in mrpc_decoder. Its time is linear in the input whatever
+ * it is, but for maps, whose entries are appended as they come and sorted once at the end.
  *
- * All of it is static, so that a module has no undefined symbols but memcpy and its like. `where` is always the full name of a field
- * or message.
+ * All of it is static, so that a module has no undefined symbols but memcpy and its like. `where` is always the full
+ * name of a field or message.
  */
 #ifndef MRPC_MARSHAL_PROTOBUF_H
 #define MRPC_MARSHAL_PROTOBUF_H
 
 #include <mrpc/marshal.h>
+#include <mrpc/marshal/mirror.h>
 #include <mrpc/marshal/text.h>
 
 #ifdef __cplusplus
@@ -28,7 +31,7 @@ extern "C" {
 typedef enum mrpc_wire_kind {
     MRPC_WIRE_INT32, /* and enums: sign-extended to 64 bits */
     MRPC_WIRE_UINT32,
-    MRPC_WIRE_INT64, /* and uint64 */
+    MRPC_WIRE_INT64,  /* and uint64 */
     MRPC_WIRE_SINT32, /* zigzag */
     MRPC_WIRE_SINT64,
     MRPC_WIRE_BOOL,
@@ -36,7 +39,14 @@ typedef enum mrpc_wire_kind {
     MRPC_WIRE_FIXED64  /* and sfixed64, double */
 } mrpc_wire_kind;
 
-enum { MRPC_WIRE_VARINT = 0, MRPC_WIRE_8 = 1, MRPC_WIRE_BYTES = 2, MRPC_WIRE_GROUP = 3, MRPC_WIRE_END = 4, MRPC_WIRE_4 = 5 };
+enum {
+    MRPC_WIRE_VARINT = 0,
+    MRPC_WIRE_8 = 1,
+    MRPC_WIRE_BYTES = 2,
+    MRPC_WIRE_GROUP = 3,
+    MRPC_WIRE_END = 4,
+    MRPC_WIRE_4 = 5
+};
 
 /* Most bytes of a tag and a number, or of a tag and a length. */
 enum { MRPC_WIRE_HEAD = 16 };
@@ -94,13 +104,6 @@ MRPC_INLINE void mrpc_wire_store(void *to, uint64_t value, mrpc_wire_kind kind)
     }
 }
 
-/* The three members of every list. */
-typedef struct __attribute__((may_alias)) mrpc_wire_list {
-    char *data;
-    size_t size;
-    size_t capacity;
-} mrpc_wire_list;
-
 /* Whether the key of entry `a` comes before that of entry `b`. */
 typedef bool mrpc_wire_ascends(const void *a, const void *b);
 
@@ -117,7 +120,7 @@ typedef struct mrpc_wire_out {
     uint8_t *start; /* the lowest byte that may be written */
     uint8_t *end;
     mrpc_gather *gather;
-    int error;      /* 0 with a NULL front: the buffer is too small, `needed` bytes would bring encoding further */
+    int error; /* 0 with a NULL front: the buffer is too small, `needed` bytes would bring encoding further */
     size_t needed;
 } mrpc_wire_out;
 
@@ -154,7 +157,8 @@ MRPC_INLINE uint8_t *mrpc_wire_raw_varint(uint8_t *front, uint64_t value)
         *--front = (uint8_t)value;
         return front;
     }
-    unsigned bits = 64 - (unsigned)__builtin_clzll(value), bytes = (bits * 9 + 64) / 64; /* bits / 7, rounded up, for 1 to 64 */
+    unsigned bits = 64 - (unsigned)__builtin_clzll(value),
+             bytes = (bits * 9 + 64) / 64; /* bits / 7, rounded up, for 1 to 64 */
     front -= bytes;
     for (unsigned i = 0; i + 1 < bytes; i++, value >>= 7)
         front[i] = (uint8_t)(value | 0x80);
@@ -190,8 +194,8 @@ MRPC_INLINE uint8_t *mrpc_wire_raw_number(uint8_t *front, uint64_t value, mrpc_w
 }
 
 /* A number with its tag (0: none) when there are less than MRPC_WIRE_HEAD bytes left, which may still be enough. */
-MRPC_COLD uint8_t *mrpc_wire_put_tight(mrpc_wire_out *out, uint8_t *front, uint32_t tag, uint64_t value, mrpc_wire_kind kind,
-                                       const char *where)
+MRPC_COLD uint8_t *mrpc_wire_put_tight(mrpc_wire_out *out, uint8_t *front, uint32_t tag, uint64_t value,
+                                       mrpc_wire_kind kind, const char *where)
 {
     uint8_t bytes[MRPC_WIRE_HEAD], *first = mrpc_wire_raw_number(bytes + sizeof bytes, value, kind);
     if (tag != 0)
@@ -203,8 +207,8 @@ MRPC_COLD uint8_t *mrpc_wire_put_tight(mrpc_wire_out *out, uint8_t *front, uint3
     return front - size;
 }
 
-MRPC_INLINE uint8_t *mrpc_wire_put_value(mrpc_wire_out *out, uint8_t *front, uint32_t tag, uint64_t value, mrpc_wire_kind kind,
-                                         const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_value(mrpc_wire_out *out, uint8_t *front, uint32_t tag, uint64_t value,
+                                         mrpc_wire_kind kind, const char *where)
 {
     if (MRPC_UNLIKELY(mrpc_wire_room(out, front) < MRPC_WIRE_HEAD))
         return mrpc_wire_put_tight(out, front, tag, value, kind, where);
@@ -212,28 +216,30 @@ MRPC_INLINE uint8_t *mrpc_wire_put_value(mrpc_wire_out *out, uint8_t *front, uin
 }
 
 /* A field of type number, with its tag. */
-MRPC_INLINE uint8_t *mrpc_wire_put_number(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *number, mrpc_wire_kind kind,
-                                          const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_number(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *number,
+                                          mrpc_wire_kind kind, const char *where)
 {
     return mrpc_wire_put_value(out, front, tag, mrpc_wire_load(number, kind), kind, where);
 }
 
 /* A number without presence: nothing when it is zero. */
-MRPC_INLINE uint8_t *mrpc_wire_put_nonzero(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *number, mrpc_wire_kind kind,
-                                           const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_nonzero(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *number,
+                                           mrpc_wire_kind kind, const char *where)
 {
     uint64_t value = mrpc_wire_load(number, kind);
     return value == 0 ? front : mrpc_wire_put_value(out, front, tag, value, kind, where);
 }
 
 /* The tag and length of what was written between `front` and `behind`. */
-MRPC_INLINE uint8_t *mrpc_wire_put_length(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const uint8_t *behind, const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_length(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const uint8_t *behind,
+                                          const char *where)
 {
     return mrpc_wire_put_value(out, front, tag, (uint64_t)(behind - front), MRPC_WIRE_INT64, where);
 }
 
 /* What the inlined code leaves: no data, more than MRPC_SHORT bytes, little room, nothing at all. */
-MRPC_OUTLINE uint8_t *mrpc_wire_put_long(mrpc_wire_out *out, uint8_t *front, const void *data, size_t size, bool text, const char *where)
+MRPC_OUTLINE uint8_t *mrpc_wire_put_long(mrpc_wire_out *out, uint8_t *front, const void *data, size_t size, bool text,
+                                         const char *where)
 {
     if (size == 0)
         return front;
@@ -249,10 +255,11 @@ MRPC_OUTLINE uint8_t *mrpc_wire_put_long(mrpc_wire_out *out, uint8_t *front, con
 }
 
 /* A string or bytes, with length and tag. */
-MRPC_INLINE uint8_t *mrpc_wire_put_run(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *data, size_t size, bool text,
-                                       const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_run(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *data, size_t size,
+                                       bool text, const char *where)
 {
-    if (MRPC_LIKELY(size - 1 < MRPC_SHORT && data != NULL && mrpc_wire_room(out, front) >= MRPC_SHORT + MRPC_WIRE_HEAD)) {
+    if (MRPC_LIKELY(size - 1 < MRPC_SHORT && data != NULL &&
+                    mrpc_wire_room(out, front) >= MRPC_SHORT + MRPC_WIRE_HEAD)) {
         front -= size;
         uint64_t bits = mrpc_copy_exact((char *)front, (const char *)data, size);
         if (text && MRPC_UNLIKELY((bits & MRPC_HIGH_BITS) != 0) && !mrpc_text_valid((const char *)front, size))
@@ -265,17 +272,20 @@ MRPC_INLINE uint8_t *mrpc_wire_put_run(mrpc_wire_out *out, uint8_t *front, uint3
     return front == NULL ? NULL : mrpc_wire_put_length(out, front, tag, behind, where);
 }
 
-MRPC_INLINE uint8_t *mrpc_wire_put_string(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const mrpc_string *string, const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_string(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const mrpc_string *string,
+                                          const char *where)
 {
     return mrpc_wire_put_run(out, front, tag, string->data, string->size, true, where);
 }
 
-MRPC_INLINE uint8_t *mrpc_wire_put_bytes(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const mrpc_bytes *bytes, const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_bytes(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const mrpc_bytes *bytes,
+                                         const char *where)
 {
     return mrpc_wire_put_run(out, front, tag, bytes->data, bytes->size, false, where);
 }
 
-MRPC_INLINE uint8_t *mrpc_wire_put_strings(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list, const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_strings(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list,
+                                           const char *where)
 {
     const mrpc_string_list *strings = (const mrpc_string_list *)list;
     if (MRPC_UNLIKELY(strings->data == NULL && strings->size != 0))
@@ -285,7 +295,8 @@ MRPC_INLINE uint8_t *mrpc_wire_put_strings(mrpc_wire_out *out, uint8_t *front, u
     return front;
 }
 
-MRPC_INLINE uint8_t *mrpc_wire_put_bytes_list(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list, const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_bytes_list(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list,
+                                              const char *where)
 {
     const mrpc_bytes_list *items = (const mrpc_bytes_list *)list;
     if (MRPC_UNLIKELY(items->data == NULL && items->size != 0))
@@ -296,14 +307,14 @@ MRPC_INLINE uint8_t *mrpc_wire_put_bytes_list(mrpc_wire_out *out, uint8_t *front
 }
 
 /* The numbers of a list one behind the other, each with `tag` when that is not 0. */
-MRPC_INLINE uint8_t *mrpc_wire_put_numbers(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list, mrpc_wire_kind kind,
-                                           const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_numbers(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list,
+                                           mrpc_wire_kind kind, const char *where)
 {
-    const mrpc_wire_list *numbers = (const mrpc_wire_list *)list;
+    const mrpc_list *numbers = (const mrpc_list *)list;
     if (MRPC_UNLIKELY(numbers->data == NULL && numbers->size != 0))
         return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has a size but its pointer is NULL");
     for (size_t i = numbers->size; front != NULL && i-- > 0;) {
-        uint64_t value = mrpc_wire_load(numbers->data + i * mrpc_wire_width(kind), kind);
+        uint64_t value = mrpc_wire_load((const char *)numbers->data + i * mrpc_wire_width(kind), kind);
         if (MRPC_UNLIKELY(mrpc_wire_room(out, front) < MRPC_WIRE_HEAD)) {
             front = mrpc_wire_put_tight(out, front, tag, value, kind, where);
             continue;
@@ -316,10 +327,10 @@ MRPC_INLINE uint8_t *mrpc_wire_put_numbers(mrpc_wire_out *out, uint8_t *front, u
 }
 
 /* A packed list. */
-MRPC_INLINE uint8_t *mrpc_wire_put_packed(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list, mrpc_wire_kind kind,
-                                          const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_packed(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list,
+                                          mrpc_wire_kind kind, const char *where)
 {
-    const mrpc_wire_list *numbers = (const mrpc_wire_list *)list;
+    const mrpc_list *numbers = (const mrpc_list *)list;
     uint8_t *behind = front;
     if (numbers->size == 0)
         return front;
@@ -331,53 +342,55 @@ MRPC_INLINE uint8_t *mrpc_wire_put_packed(mrpc_wire_out *out, uint8_t *front, ui
 }
 
 /* A message that must be there. */
-MRPC_INLINE uint8_t *mrpc_wire_put_element(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *message, uint32_t depth,
-                                           mrpc_wire_writer *write, const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_element(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *message,
+                                           uint32_t depth, mrpc_wire_writer *write, const char *where)
 {
     uint8_t *behind = front;
     if (MRPC_UNLIKELY(message == NULL))
-        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has an element that is NULL");
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "is NULL where a message must be");
     if (MRPC_UNLIKELY(depth == 0))
         return mrpc_wire_refuse(out, MRPC_EINVAL, where, "is nested deeper than the limit");
     front = write(out, front, message, depth - 1);
     return front == NULL ? NULL : mrpc_wire_put_length(out, front, tag, behind, where);
 }
 
-MRPC_INLINE uint8_t *mrpc_wire_put_message(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *message, uint32_t depth,
-                                           mrpc_wire_writer *write, const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_message(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *message,
+                                           uint32_t depth, mrpc_wire_writer *write, const char *where)
 {
     return message == NULL ? front : mrpc_wire_put_element(out, front, tag, message, depth, write, where);
 }
 
-MRPC_INLINE uint8_t *mrpc_wire_put_messages(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list, uint32_t depth,
-                                            mrpc_wire_writer *write, const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_messages(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list,
+                                            uint32_t depth, mrpc_wire_writer *write, const char *where)
 {
-    const mrpc_wire_list *messages = (const mrpc_wire_list *)list;
+    const mrpc_list *messages = (const mrpc_list *)list;
     if (MRPC_UNLIKELY(messages->data == NULL && messages->size != 0))
         return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has a size but its pointer is NULL");
     for (size_t i = messages->size; front != NULL && i-- > 0;) {
         const void *message;
-        memcpy(&message, messages->data + i * sizeof message, sizeof message);
+        memcpy(&message, (const char *)messages->data + i * sizeof message, sizeof message);
         front = mrpc_wire_put_element(out, front, tag, message, depth, write, where);
     }
     return front;
 }
 
 /* The entries of a map, each of `element` bytes. */
-MRPC_INLINE uint8_t *mrpc_wire_put_entries(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *map, size_t element,
-                                           uint32_t depth, mrpc_wire_writer *write, const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_entries(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *map,
+                                           size_t element, uint32_t depth, mrpc_wire_writer *write, const char *where)
 {
-    const mrpc_wire_list *entries = (const mrpc_wire_list *)map;
+    const mrpc_list *entries = (const mrpc_list *)map;
     if (MRPC_UNLIKELY(entries->data == NULL && entries->size != 0))
         return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has a size but its pointer is NULL");
     for (size_t i = entries->size; front != NULL && i-- > 0;)
-        front = mrpc_wire_put_element(out, front, tag, entries->data + i * element, depth, write, where);
+        front = mrpc_wire_put_element(out, front, tag, (const char *)entries->data + i * element, depth, write, where);
     return front;
 }
 
-MRPC_INLINE uint8_t *mrpc_wire_put_unknown(mrpc_wire_out *out, uint8_t *front, const mrpc_unknown *unknown, const char *where)
+MRPC_INLINE uint8_t *mrpc_wire_put_unknown(mrpc_wire_out *out, uint8_t *front, const mrpc_unknown *unknown,
+                                           const char *where)
 {
-    return MRPC_LIKELY(unknown == NULL) ? front : mrpc_wire_put_long(out, front, unknown->data, unknown->size, false, where);
+    return MRPC_LIKELY(unknown == NULL) ? front
+                                        : mrpc_wire_put_long(out, front, unknown->data, unknown->size, false, where);
 }
 
 /* Appends a message to the block of `gather`. */
@@ -412,7 +425,10 @@ enum {
 };
 
 typedef void mrpc_wire_starter(void *message);
-typedef const uint8_t *mrpc_wire_reader(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *message, uint32_t depth);
+typedef bool mrpc_wire_finisher(mrpc_decoder *decoder, void *message, uint32_t depth);
+typedef bool mrpc_wire_completer(mrpc_decoder *decoder, void *entry);
+typedef const uint8_t *mrpc_wire_reader(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *message,
+                                        uint32_t depth);
 
 MRPC_COLD const uint8_t *mrpc_wire_wrong(mrpc_decoder *decoder, const uint8_t *at, const char *where, const char *what)
 {
@@ -459,20 +475,21 @@ MRPC_OUTLINE const uint8_t *mrpc_wire_long_varint(const uint8_t *at, const uint8
     return NULL;
 }
 
-MRPC_INLINE const uint8_t *mrpc_wire_take_varint(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, uint64_t *value,
-                                                 const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_take_varint(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                 uint64_t *value, const char *where)
 {
     if (MRPC_LIKELY(at < end && *at < 0x80)) {
         *value = *at;
         return at + 1;
     }
     const uint8_t *next = mrpc_wire_long_varint(at, end, value);
-    return MRPC_LIKELY(next != NULL) ? next : mrpc_wire_wrong(decoder, at, where, "has a varint that is cut off or too long");
+    return MRPC_LIKELY(next != NULL) ? next
+                                     : mrpc_wire_wrong(decoder, at, where, "has a varint that is cut off or too long");
 }
 
 /* A tag, of which the caller knows that at < end. */
-MRPC_INLINE const uint8_t *mrpc_wire_take_tag(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, uint32_t *tag,
-                                              const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_take_tag(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                              uint32_t *tag, const char *where)
 {
     if (MRPC_LIKELY(*at < 0x80)) {
         *tag = *at;
@@ -487,8 +504,8 @@ MRPC_INLINE const uint8_t *mrpc_wire_take_tag(mrpc_decoder *decoder, const uint8
 }
 
 /* A length; *behind is where what has this length ends. */
-MRPC_INLINE const uint8_t *mrpc_wire_take_length(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, const uint8_t **behind,
-                                                 const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_take_length(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                 const uint8_t **behind, const char *where)
 {
     uint64_t length = 0;
     const uint8_t *next = mrpc_wire_take_varint(decoder, at, end, &length, where);
@@ -500,8 +517,8 @@ MRPC_INLINE const uint8_t *mrpc_wire_take_length(mrpc_decoder *decoder, const ui
     return next;
 }
 
-MRPC_INLINE const uint8_t *mrpc_wire_take_value(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, uint64_t *value,
-                                                mrpc_wire_kind kind, const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_take_value(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                uint64_t *value, mrpc_wire_kind kind, const char *where)
 {
     if (!mrpc_wire_is_fixed(kind))
         return mrpc_wire_take_varint(decoder, at, end, value, where);
@@ -512,8 +529,8 @@ MRPC_INLINE const uint8_t *mrpc_wire_take_value(mrpc_decoder *decoder, const uin
     return at + size;
 }
 
-MRPC_INLINE const uint8_t *mrpc_wire_take_number(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *number,
-                                                 mrpc_wire_kind kind, const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_take_number(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                 void *number, mrpc_wire_kind kind, const char *where)
 {
     uint64_t value = 0;
     at = mrpc_wire_take_value(decoder, at, end, &value, kind, where);
@@ -522,8 +539,8 @@ MRPC_INLINE const uint8_t *mrpc_wire_take_number(mrpc_decoder *decoder, const ui
     return at;
 }
 
-MRPC_INLINE const uint8_t *mrpc_wire_take_string(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, mrpc_string *string,
-                                                 const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_take_string(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                 mrpc_string *string, const char *where)
 {
     const uint8_t *behind = NULL;
     at = mrpc_wire_take_length(decoder, at, end, &behind, where);
@@ -542,8 +559,8 @@ MRPC_INLINE const uint8_t *mrpc_wire_take_string(mrpc_decoder *decoder, const ui
     return behind;
 }
 
-MRPC_INLINE const uint8_t *mrpc_wire_take_bytes(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, mrpc_bytes *bytes,
-                                                const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_take_bytes(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                mrpc_bytes *bytes, const char *where)
 {
     const uint8_t *behind = NULL;
     at = mrpc_wire_take_length(decoder, at, end, &behind, where);
@@ -562,8 +579,9 @@ MRPC_INLINE const uint8_t *mrpc_wire_take_bytes(mrpc_decoder *decoder, const uin
     return behind;
 }
 
-/* Makes room for at least `extra` more elements, and at least as many as there are, so that appending costs linear time. */
-MRPC_OUTLINE bool mrpc_wire_list_grow(mrpc_decoder *decoder, mrpc_wire_list *list, size_t element, size_t extra)
+/* Makes room for at least `extra` more elements, and at least as many as there are, so that appending costs linear
+ * time. */
+MRPC_OUTLINE bool mrpc_wire_list_grow(mrpc_decoder *decoder, mrpc_list *list, size_t element, size_t extra)
 {
     size_t capacity = list->size + (extra > list->size ? extra : list->size);
     if (capacity < 4)
@@ -581,41 +599,43 @@ MRPC_OUTLINE bool mrpc_wire_list_grow(mrpc_decoder *decoder, mrpc_wire_list *lis
 }
 
 /* Room for one more element, which is not counted yet; NULL: no memory. */
-MRPC_INLINE char *mrpc_wire_list_room(mrpc_decoder *decoder, mrpc_wire_list *list, size_t element)
+MRPC_INLINE char *mrpc_wire_list_room(mrpc_decoder *decoder, mrpc_list *list, size_t element)
 {
     if (MRPC_UNLIKELY(list->size >= list->capacity) && !mrpc_wire_list_grow(decoder, list, element, 1))
         return NULL;
-    return list->data + list->size * element;
+    return (char *)list->data + list->size * element;
 }
 
-MRPC_INLINE const uint8_t *mrpc_wire_add_string(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *list, const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_add_string(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                void *list, const char *where)
 {
-    mrpc_string *room = (mrpc_string *)(void *)mrpc_wire_list_room(decoder, (mrpc_wire_list *)list, sizeof *room);
+    mrpc_string *room = (mrpc_string *)(void *)mrpc_wire_list_room(decoder, (mrpc_list *)list, sizeof *room);
     if (MRPC_UNLIKELY(room == NULL))
         return mrpc_wire_no_memory(decoder, at, where);
     at = mrpc_wire_take_string(decoder, at, end, room, where);
-    ((mrpc_wire_list *)list)->size += at != NULL;
+    ((mrpc_list *)list)->size += at != NULL;
     return at;
 }
 
-MRPC_INLINE const uint8_t *mrpc_wire_add_bytes(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *list, const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_add_bytes(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *list,
+                                               const char *where)
 {
-    mrpc_bytes *room = (mrpc_bytes *)(void *)mrpc_wire_list_room(decoder, (mrpc_wire_list *)list, sizeof *room);
+    mrpc_bytes *room = (mrpc_bytes *)(void *)mrpc_wire_list_room(decoder, (mrpc_list *)list, sizeof *room);
     if (MRPC_UNLIKELY(room == NULL))
         return mrpc_wire_no_memory(decoder, at, where);
     at = mrpc_wire_take_bytes(decoder, at, end, room, where);
-    ((mrpc_wire_list *)list)->size += at != NULL;
+    ((mrpc_list *)list)->size += at != NULL;
     return at;
 }
 
-MRPC_INLINE const uint8_t *mrpc_wire_add_number(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *list,
-                                                mrpc_wire_kind kind, const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_add_number(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                void *list, mrpc_wire_kind kind, const char *where)
 {
-    char *room = mrpc_wire_list_room(decoder, (mrpc_wire_list *)list, mrpc_wire_width(kind));
+    char *room = mrpc_wire_list_room(decoder, (mrpc_list *)list, mrpc_wire_width(kind));
     if (MRPC_UNLIKELY(room == NULL))
         return mrpc_wire_no_memory(decoder, at, where);
     at = mrpc_wire_take_number(decoder, at, end, room, kind, where);
-    ((mrpc_wire_list *)list)->size += at != NULL;
+    ((mrpc_list *)list)->size += at != NULL;
     return at;
 }
 
@@ -631,10 +651,10 @@ MRPC_INLINE size_t mrpc_wire_count_varints(const uint8_t *at, const uint8_t *end
 }
 
 /* Appends the numbers of a packed field. */
-MRPC_INLINE const uint8_t *mrpc_wire_add_packed(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *member,
-                                                mrpc_wire_kind kind, const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_add_packed(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                void *member, mrpc_wire_kind kind, const char *where)
 {
-    mrpc_wire_list *list = (mrpc_wire_list *)member;
+    mrpc_list *list = (mrpc_list *)member;
     size_t width = mrpc_wire_width(kind);
     const uint8_t *behind = NULL;
     at = mrpc_wire_take_length(decoder, at, end, &behind, where);
@@ -650,7 +670,7 @@ MRPC_INLINE const uint8_t *mrpc_wire_add_packed(mrpc_decoder *decoder, const uin
         at = mrpc_wire_take_value(decoder, at, behind, &value, kind, where);
         if (MRPC_UNLIKELY(at == NULL))
             return NULL;
-        mrpc_wire_store(list->data + list->size++ * width, value, kind);
+        mrpc_wire_store((char *)list->data + list->size++ * width, value, kind);
     }
     return behind;
 }
@@ -668,8 +688,9 @@ MRPC_INLINE void *mrpc_wire_new(mrpc_decoder *decoder, size_t size, mrpc_wire_st
 }
 
 /* Merges a sub-message into *member, which is made when it is NULL. */
-MRPC_INLINE const uint8_t *mrpc_wire_take_message(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *member, size_t size,
-                                                  uint32_t depth, mrpc_wire_starter *start, mrpc_wire_reader *read, const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_take_message(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                  void *member, size_t size, uint32_t depth, mrpc_wire_starter *start,
+                                                  mrpc_wire_reader *read, const char *where)
 {
     void *message;
     const uint8_t *behind = NULL;
@@ -688,24 +709,26 @@ MRPC_INLINE const uint8_t *mrpc_wire_take_message(mrpc_decoder *decoder, const u
     return read(decoder, at, behind, message, depth - 1);
 }
 
-MRPC_INLINE const uint8_t *mrpc_wire_add_message(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *list, size_t size,
-                                                 uint32_t depth, mrpc_wire_starter *start, mrpc_wire_reader *read, const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_add_message(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                 void *list, size_t size, uint32_t depth, mrpc_wire_starter *start,
+                                                 mrpc_wire_reader *read, const char *where)
 {
-    char *room = mrpc_wire_list_room(decoder, (mrpc_wire_list *)list, sizeof(void *));
+    char *room = mrpc_wire_list_room(decoder, (mrpc_list *)list, sizeof(void *));
     if (MRPC_UNLIKELY(room == NULL))
         return mrpc_wire_no_memory(decoder, at, where);
     memset(room, 0, sizeof(void *));
     at = mrpc_wire_take_message(decoder, at, end, room, size, depth, start, read, where);
-    ((mrpc_wire_list *)list)->size += at != NULL;
+    ((mrpc_list *)list)->size += at != NULL;
     return at;
 }
 
 /* Appends an entry of `element` bytes to a map. `complete` gives it the key and the value that the input left out. */
-MRPC_INLINE const uint8_t *mrpc_wire_add_entry(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *map, size_t element,
-                                               uint32_t depth, mrpc_wire_reader *read, bool (*complete)(mrpc_decoder *, void *),
-                                               mrpc_wire_ascends *ascends, const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_add_entry(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *map,
+                                               size_t element, uint32_t depth, mrpc_wire_reader *read,
+                                               mrpc_wire_completer *complete, mrpc_wire_ascends *ascends,
+                                               const char *where)
 {
-    mrpc_wire_list *list = (mrpc_wire_list *)map;
+    mrpc_list *list = (mrpc_list *)map;
     const uint8_t *behind = NULL;
     at = mrpc_wire_take_length(decoder, at, end, &behind, where);
     if (MRPC_UNLIKELY(at == NULL))
@@ -751,12 +774,12 @@ MRPC_INLINE bool mrpc_wire_complete_message(mrpc_decoder *decoder, void *member,
 }
 
 /* The end of a group that is not known, from behind its first tag. Groups in it are counted, not recursed into. */
-MRPC_OUTLINE const uint8_t *mrpc_wire_skip_group(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, uint32_t first,
-                                                 uint32_t depth, const char *where);
+MRPC_OUTLINE const uint8_t *mrpc_wire_skip_group(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                 uint32_t first, uint32_t depth, const char *where);
 
 /* The end of a field that is not known, from behind its tag. */
-MRPC_INLINE const uint8_t *mrpc_wire_skip_plain(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, uint32_t tag,
-                                                const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_skip_plain(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                uint32_t tag, const char *where)
 {
     uint64_t value = 0;
     const uint8_t *behind = NULL;
@@ -776,8 +799,8 @@ MRPC_INLINE const uint8_t *mrpc_wire_skip_plain(mrpc_decoder *decoder, const uin
     }
 }
 
-MRPC_OUTLINE const uint8_t *mrpc_wire_skip_group(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, uint32_t first,
-                                                 uint32_t depth, const char *where)
+MRPC_OUTLINE const uint8_t *mrpc_wire_skip_group(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                 uint32_t first, uint32_t depth, const char *where)
 {
     uint32_t open[MRPC_DEPTH_LIMIT], count = 0;
     if (depth > MRPC_DEPTH_LIMIT)
@@ -789,7 +812,8 @@ MRPC_OUTLINE const uint8_t *mrpc_wire_skip_group(mrpc_decoder *decoder, const ui
             open[count++] = tag >> 3;
         } else if ((tag & 7) == MRPC_WIRE_END) {
             if (open[count - 1] != tag >> 3)
-                return mrpc_wire_wrong(decoder, at, where, "has a group that ends with another number than it began with");
+                return mrpc_wire_wrong(decoder, at, where,
+                                       "has a group that ends with another number than it began with");
             if (--count == 0)
                 return at;
         } else {
@@ -806,8 +830,8 @@ MRPC_OUTLINE const uint8_t *mrpc_wire_skip_group(mrpc_decoder *decoder, const ui
 }
 
 /* Skips a field that is not known. */
-MRPC_OUTLINE const uint8_t *mrpc_wire_skip(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, uint32_t tag, uint32_t depth,
-                                           const char *where)
+MRPC_OUTLINE const uint8_t *mrpc_wire_skip(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, uint32_t tag,
+                                           uint32_t depth, const char *where)
 {
     if ((tag & 7) == MRPC_WIRE_GROUP && tag >> 3 != 0)
         return mrpc_wire_skip_group(decoder, at, end, tag, depth, where);
@@ -815,8 +839,9 @@ MRPC_OUTLINE const uint8_t *mrpc_wire_skip(mrpc_decoder *decoder, const uint8_t 
 }
 
 /* Keeps a field that is not known; it began at `field`, its tag ended at `at`. */
-MRPC_OUTLINE const uint8_t *mrpc_wire_take_unknown(mrpc_decoder *decoder, const uint8_t *field, const uint8_t *at, const uint8_t *end,
-                                                   uint32_t tag, mrpc_message *message, uint32_t depth, const char *where)
+MRPC_OUTLINE const uint8_t *mrpc_wire_take_unknown(mrpc_decoder *decoder, const uint8_t *field, const uint8_t *at,
+                                                   const uint8_t *end, uint32_t tag, mrpc_message *message,
+                                                   uint32_t depth, const char *where)
 {
     mrpc_unknown *unknown = message->unknown;
     at = mrpc_wire_skip(decoder, at, end, tag, depth, where);
@@ -839,7 +864,8 @@ MRPC_OUTLINE const uint8_t *mrpc_wire_take_unknown(mrpc_decoder *decoder, const 
 }
 
 /* One round of a merge sort: merges runs of `run` entries from one array to the other. Equal keys keep their order. */
-MRPC_INLINE void mrpc_wire_merge_runs(const char *from, char *to, size_t size, size_t element, size_t run, mrpc_wire_ascends *ascends)
+MRPC_INLINE void mrpc_wire_merge_runs(const char *from, char *to, size_t size, size_t element, size_t run,
+                                      mrpc_wire_ascends *ascends)
 {
     for (size_t left = 0; left < size; left += 2 * run) {
         size_t middle = size - left < run ? size : left + run, end = size - left < 2 * run ? size : left + 2 * run;
@@ -851,17 +877,19 @@ MRPC_INLINE void mrpc_wire_merge_runs(const char *from, char *to, size_t size, s
 }
 
 /* Sorts the entries of a map that did not come in order; of entries with the same key the last one stays. */
-MRPC_OUTLINE bool mrpc_wire_sort(mrpc_decoder *decoder, void *map, size_t element, mrpc_wire_ascends *ascends)
+MRPC_OUTLINE bool mrpc_wire_sort(mrpc_decoder *decoder, void *map, size_t element, mrpc_wire_ascends *ascends,
+                                 const char *where)
 {
-    mrpc_wire_list *list = (mrpc_wire_list *)map;
+    mrpc_list *list = (mrpc_list *)map;
+    char *from = (char *)list->data;
     size_t sorted = 1, kept = 0;
-    while (sorted < list->size && ascends(list->data + (sorted - 1) * element, list->data + sorted * element))
+    while (sorted < list->size && ascends(from + (sorted - 1) * element, from + sorted * element))
         sorted++;
     if (sorted >= list->size)
         return true;
-    char *from = list->data, *to = (char *)mrpc_wire_alloc(decoder, MRPC_PADDED(list->size * element));
+    char *to = (char *)mrpc_wire_alloc(decoder, MRPC_PADDED(list->size * element));
     if (to == NULL)
-        return false;
+        return mrpc_wire_no_memory(decoder, decoder->end, where) != NULL;
     for (size_t run = 1; run < list->size; run *= 2) {
         mrpc_wire_merge_runs(from, to, list->size, element, run, ascends);
         char *other = from;
@@ -880,6 +908,17 @@ MRPC_OUTLINE bool mrpc_wire_sort(mrpc_decoder *decoder, void *map, size_t elemen
     return true;
 }
 
+/* Sorts the maps below one sub-message, which may be NULL. */
+MRPC_INLINE bool mrpc_wire_finish(mrpc_decoder *decoder, void *message, uint32_t depth, mrpc_wire_finisher *finish,
+                                  const char *where)
+{
+    if (message == NULL)
+        return true;
+    if (MRPC_UNLIKELY(depth == 0))
+        return mrpc_wire_too_deep(decoder, decoder->end, where) != NULL;
+    return finish(decoder, message, depth - 1);
+}
+
 /* Gives a string that has no data yet an empty one: its own size, which is zero. */
 MRPC_INLINE void mrpc_wire_start_string(mrpc_string *string)
 {
@@ -887,17 +926,17 @@ MRPC_INLINE void mrpc_wire_start_string(mrpc_string *string)
         string->data = (char *)&string->size;
 }
 
-/* Decodes all of the input into `message`. `finish` (NULL for types without maps) sorts maps below the message; false: no memory, or
- * too deep. */
+/* Decodes all of the input into `message`. `finish` (NULL for types without maps) sorts the maps below the message;
+ * false: it failed. */
 MRPC_INLINE int mrpc_wire_decode(mrpc_decoder *decoder, void *message, mrpc_wire_starter *start, mrpc_wire_reader *read,
-                                 bool (*finish)(mrpc_decoder *, void *, uint32_t), const char *where)
+                                 mrpc_wire_finisher *finish)
 {
     decoder->flags = 0;
     start(message);
     const uint8_t *at = read(decoder, decoder->cursor, decoder->end, message, decoder->depth);
     if (at != NULL && MRPC_UNLIKELY((decoder->flags & MRPC_WIRE_UNSORTED) != 0) && finish != NULL &&
         !finish(decoder, message, decoder->depth))
-        at = mrpc_wire_no_memory(decoder, at, where);
+        at = NULL;
     if (MRPC_LIKELY(at != NULL)) {
         decoder->cursor = at;
         return 0;

@@ -2,9 +2,10 @@
 /*
  * text.h - copying short runs of bytes and checking UTF-8, inlined into generated codecs
  *
- * Most strings of real messages are shorter than 64 bytes, for which a call to memcpy and a loop over bytes cost several times the
- * copy itself. Everything here works on loads and stores of 1 to 16 bytes that may overlap but never touch a byte outside of the
- * source, and writes whole words of 8 bytes to the destination, the last one padded with zero: what both encodings need.
+ * Most strings of real messages are shorter than 64 bytes, for which a call to memcpy and a loop over bytes cost
+ * several times the copy itself. Everything here works on loads and stores of 1 to 16 bytes that may overlap but never
+ * touch a byte outside of the source, and writes whole words of 8 bytes to the destination, the last one padded with
+ * zero: what both encodings need.
  */
 #ifndef MRPC_MARSHAL_TEXT_H
 #define MRPC_MARSHAL_TEXT_H
@@ -24,8 +25,8 @@ extern "C" {
 #define MRPC_OUTLINE static __attribute__((noinline, unused))
 #define MRPC_COLD static __attribute__((noinline, cold, unused))
 
-/* Tells the compiler that memory may have changed: what was copied out of a message that its owner may change meanwhile is from
- * here on read from the copy and never again from the message. */
+/* Tells the compiler that memory may have changed: what was copied out of a message that its owner may change meanwhile
+ * is from here on read from the copy and never again from the message. */
 #define MRPC_SNAPSHOT_TAKEN() __asm__ volatile("" ::: "memory")
 
 /* One bit of each byte of a word; the bit is set in every byte of UTF-8 that is not ASCII. */
@@ -84,8 +85,8 @@ MRPC_INLINE uint64_t mrpc_load_partial(const char *from, size_t size)
            (uint64_t)(uint8_t)from[size - 1] << (8 * (size - 1));
 }
 
-/* Copies 1 to MRPC_SHORT bytes and zero after them: up to MRPC_TEXT_PADDED(size) when `nul` is 1, up to MRPC_PADDED(size) when it
- * is 0. Returns the bits that are set in any byte, folded into 8 lanes. */
+/* Copies 1 to MRPC_SHORT bytes and zero after them: up to MRPC_TEXT_PADDED(size) when `nul` is 1, up to
+ * MRPC_PADDED(size) when it is 0. Returns the bits that are set in any byte, folded into 8 lanes. */
 MRPC_INLINE uint64_t mrpc_copy_short(char *to, const char *from, size_t size, size_t nul)
 {
     if (size < 8) {
@@ -117,7 +118,8 @@ MRPC_INLINE uint64_t mrpc_copy_short(char *to, const char *from, size_t size, si
     return mrpc_pair_bits(all);
 }
 
-/* Copies 1 to MRPC_SHORT bytes and writes nothing else. Returns the bits that are set in any byte, folded into 8 lanes. */
+/* Copies 1 to MRPC_SHORT bytes and writes nothing else. Returns the bits that are set in any byte, folded into 8 lanes.
+ */
 MRPC_INLINE uint64_t mrpc_copy_exact(char *to, const char *from, size_t size)
 {
     if (size < 4) {

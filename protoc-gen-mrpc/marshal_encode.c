@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* marshal_encode.c - the functions encode_…: from a message to the protobuf encoding, from its end to its beginning */
+#include "marshal_parts.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "kinds.h"
+
+/* What follows mrpc_wire_put_. */
+static const char *helper_name(const schema_field *field, bool always)
+{
+    bool list = field->repeated;
+    if (field->is_map)
+        return "entries";
+    if (marshal_is_message(field))
+        return list ? "messages" : always ? "element" : "message";
+    if (marshal_is_text(field))
+        return list ? "strings" : "string";
+    if (field->type == MRPC_TYPE_BYTES)
+        return list ? "bytes_list" : "bytes";
+    if (list)
+        return field->packed ? "packed" : "numbers";
+    return always ? "number" : "nonzero";
+}
+
+/* One call. `always`: whether the field is there is known. */
+static void write_call(const schema_field *field, bool always, int indent, output *out)
+{
+    bool pointer = marshal_is_message(field) && !field->repeated;
+    output_printf(out, "%*sfront = mrpc_wire_put_%s(out, front, %" PRIu32 ", %s", indent, "",
+                  helper_name(field, always), marshal_tag(field), pointer ? "" : "&");
+    marshal_write_member(field, out);
+    if (field->is_map)
+        output_printf(out, ", sizeof(entry_%s)", field->message->c_name);
+    if (marshal_is_message(field))
+        output_printf(out, ", depth, encode_%s", field->message->c_name);
+    else if (marshal_width(field) != 0)
+        output_printf(out, ", %s", marshal_wire_kind(field));
+    output_printf(out, ", \"%s\");\n%*sif (MRPC_UNLIKELY(front == NULL))\n%*sreturn NULL;\n", field->full_name, indent,
+                  "", indent + 4, "");
+}
+
+static void write_field(const schema_field *field, output *out)
+{
+    bool sized = marshal_width(field) == 0 && !marshal_is_message(field);
+    if (schema_kind(field) == MRPC_FIELD_ONEOF)
+        output_printf(out, "    if (m->%s_case == %d) {\n", field->oneof->c_name, (int)field->number);
+    else if (schema_has_flag(field))
+        output_printf(out, "    if (m->has_%s != 0) {\n", field->c_name);
+    else if (!field->repeated && sized)
+        output_printf(out, "    if (m->%s.size != 0) {\n", field->c_name);
+    else {
+        write_call(field, false, 4, out);
+        return;
+    }
+    write_call(field, true, 8, out);
+    output_text(out, "    }\n");
+}
+
+static void write_case_check(const schema_oneof *oneof, output *out)
+{
+    output_printf(out, "    switch (m->%s_case) {\n    case 0:\n", oneof->c_name);
+    for (size_t i = 0; i < oneof->field_count; i++)
+        output_printf(out, "    case %d:\n", (int)oneof->fields[i]->number);
+    output_printf(out,
+                  "        break;\n    default:\n"
+                  "        return mrpc_wire_refuse(out, MRPC_EINVAL, \"%s\", \"has a case that is none of its "
+                  "fields\");\n    }\n",
+                  oneof->full_name);
+}
+
+static void write_message(const schema_message *message, const schema_field *const *fields, output *out)
+{
+    for (size_t i = 0; i < message->oneof_count; i++)
+        write_case_check(message->oneofs[i], out);
+    output_printf(out,
+                  "    front = mrpc_wire_put_unknown(out, front, m->base.unknown, \"%s\");\n"
+                  "    if (MRPC_UNLIKELY(front == NULL))\n        return NULL;\n",
+                  message->full_name);
+    for (size_t i = message->field_count; i-- > 0;)
+        write_field(fields[i], out);
+}
+
+void marshal_write_encode(const schema_message *message, output *out)
+{
+    const schema_field **fields = calloc(message->field_count + 1, sizeof(schema_field *));
+    if (fields == NULL) {
+        out->failed = true;
+        return;
+    }
+    schema_sort_fields(message, fields);
+    output_fill(
+        out,
+        "static uint8_t *encode_$T$(mrpc_wire_out *out, uint8_t *front, const void *message, uint32_t depth)\n{\n"
+        "    const $word$_$T$ *m = (const $word$_$T$ *)message;\n",
+        "T", message->c_name, "word", marshal_mirror_word(message), NULL);
+    if (message->is_map_entry) { /* both are written, whatever they are */
+        write_call(fields[1], true, 4, out);
+        write_call(fields[0], true, 4, out);
+    } else {
+        write_message(message, fields, out);
+    }
+    output_printf(out, "%s    return front;\n}\n\n", marshal_uses_depth(message) ? "" : "    (void)depth;\n");
+    free(fields);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* marshal_finish.c - the functions finish_…: sort the maps in and below a message when their entries did not come in
+ * order
+ *
+ * It is done once, when all of the input was read: the same sub-message may come in many pieces, and sorting its maps
+ * after each piece would take quadratic time. */
+#include "marshal_parts.h"
+
+bool marshal_reaches_map(const marshal_context *context, const schema_message *message)
+{
+    for (size_t i = 0; i < context->file->module_message_count; i++)
+        if (context->file->module_messages[i] == message)
+            return context->reaches_map[i];
+    return false;
+}
+
+static void write_call(const schema_field *field, const char *message, const char *indent, output *out)
+{
+    output_printf(out, "%sif (!mrpc_wire_finish(decoder, %s, depth, finish_%s, \"%s\"))\n%s    return false;\n", indent,
+                  message, field->message->c_name, field->full_name, indent);
+}
+
+static void write_list(const schema_field *field, output *out)
+{
+    output_fill(out, "    for (size_t i = 0; i < m->$f$.size; i++)\n", "f", field->c_name, NULL);
+    output message = {0};
+    output_printf(&message, "((void *const *)m->%s.data)[i]", field->c_name);
+    write_call(field, output_string(&message), "        ", out);
+    out->failed |= message.failed;
+    output_free(&message);
+}
+
+static void write_map(const marshal_context *context, const schema_field *field, output *out)
+{
+    const schema_message *entry = field->message;
+    const schema_field *value = entry->fields[1];
+    output_fill(out,
+                "    if (!mrpc_wire_sort(decoder, &m->$f$, sizeof(entry_$E$), ascends_$E$, \"$name$\"))\n        "
+                "return false;\n",
+                "f", field->c_name, "E", entry->c_name, "name", field->full_name, NULL);
+    if (!marshal_is_message(value) || !marshal_reaches_map(context, value->message))
+        return;
+    output_fill(out, "    for (size_t i = 0; i < m->$f$.size; i++)\n", "f", field->c_name, NULL);
+    output message = {0};
+    output_printf(&message, "((entry_%s *)m->%s.data)[i].%s", entry->c_name, field->c_name, value->c_name);
+    write_call(value, output_string(&message), "        ", out);
+    out->failed |= message.failed;
+    output_free(&message);
+}
+
+static void write_single(const schema_field *field, output *out)
+{
+    output message = {0};
+    if (field->oneof != NULL) {
+        output_printf(out, "    if (m->%s_case == %d)\n", field->oneof->c_name, (int)field->number);
+        output_printf(&message, "m->%s.%s", field->oneof->c_name, field->c_name);
+    } else {
+        output_printf(&message, "m->%s", field->c_name);
+    }
+    write_call(field, output_string(&message), field->oneof != NULL ? "        " : "    ", out);
+    out->failed |= message.failed;
+    output_free(&message);
+}
+
+void marshal_write_finish(const marshal_context *context, const schema_message *message, output *out)
+{
+    if (message->is_map_entry || !marshal_reaches_map(context, message))
+        return;
+    output_fill(out,
+                "static bool finish_$T$(mrpc_decoder *decoder, void *message, uint32_t depth)\n{\n"
+                "    message_$T$ *m = (message_$T$ *)message;\n",
+                "T", message->c_name, NULL);
+    for (size_t i = 0; i < message->field_count; i++) {
+        const schema_field *field = message->fields[i];
+        if (field->is_map)
+            write_map(context, field, out);
+        else if (marshal_is_message(field) && marshal_reaches_map(context, field->message) && field->repeated)
+            write_list(field, out);
+        else if (marshal_is_message(field) && marshal_reaches_map(context, field->message))
+            write_single(field, out);
+    }
+    output_text(out, "    (void)depth;\n    return true;\n}\n\n");
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * marshal_parts.h - the pieces that FILE.marshal.c is put together from (marshal_file.c)
+ *
+ * Names in the generated file are a word of the list below, an underscore and the message's C name. No such word is the
+ * beginning of another, so that two messages never meet:
+ *
+ *   message_, entry_         the struct as the module sees it
+ *   marshal_, unmarshal_     the native encoding, with stray_ saying what was wrong with a struct
+ *   encode_, decode_         the protobuf encoding, with start_ for a new message, finish_ for the maps below it,
+ * complete_ and ascends_ for an entry of a map codec_marshal_ …         what stands in the module's table
+ */
+#ifndef MRPC_GEN_MARSHAL_PARTS_H
+#define MRPC_GEN_MARSHAL_PARTS_H
+
+#include "output.h"
+#include "schema.h"
+
+/* What the parts ask about the file again and again. */
+typedef struct marshal_context {
+    const schema_file *file;
+    bool *reaches_map; /* by codec: whether decoding may have to sort a map in or below the message */
+} marshal_context;
+
+/* Whether the codec of this message must look for maps when decoding has ended. */
+bool marshal_reaches_map(const marshal_context *context, const schema_message *message);
+
+/* "message" or "entry": the first word of the mirror's name. */
+const char *marshal_mirror_word(const schema_message *message);
+
+/* How a field's value is held, whatever the schema calls its type. */
+bool marshal_is_text(const schema_field *field);
+bool marshal_is_message(const schema_field *field);
+/* Bytes of a number, a bool or an enum in memory; 0 for everything else. */
+size_t marshal_width(const schema_field *field);
+/* The mrpc_wire_kind of such a field as C text. */
+const char *marshal_wire_kind(const schema_field *field);
+/* The tag that the field is written with. */
+uint32_t marshal_tag(const schema_field *field);
+/* The wire type of one value that is not in a packed list. */
+uint32_t marshal_wire_type(const schema_field *field);
+/* Whether keys of this type are compared as signed numbers. */
+bool marshal_is_signed(const schema_field *field);
+
+/* "m->name" or "m->choice.name". */
+void marshal_write_member(const schema_field *field, output *out);
+/* The condition that the key of an entry comes before that of another; both are C text that ends in "->" or ".". */
+void marshal_write_ascends(const schema_field *key, const char *before, const char *behind, output *out);
+/* Whether nesting is counted in the functions of this message. */
+bool marshal_uses_depth(const schema_message *message);
+
+/* Each writes the functions of one message or map entry. */
+void marshal_write_mirror(const schema_message *message, output *out);
+void marshal_write_native_put(const schema_message *message, output *out);
+void marshal_write_native_take(const schema_message *message, output *out);
+void marshal_write_encode(const schema_message *message, output *out);
+void marshal_write_decode(const schema_message *message, output *out);
+void marshal_write_finish(const marshal_context *context, const schema_message *message, output *out);
+
+/* The arrays of the self-test and the table of them. Returns 0 or MRPC_ENOMEM. */
+int marshal_write_vectors(const schema_file *file, output *out, size_t *count);
+
+#endif /* MRPC_GEN_MARSHAL_PARTS_H */
