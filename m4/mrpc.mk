@@ -20,4 +20,4 @@ PROTOC ?= protoc
 	$(PROTOC) $(PROTOC_GEN_MRPC:%=--plugin=protoc-gen-mrpc=%) -I$(<D) $(MRPC_PROTOCFLAGS) --mrpc_out=$(@D) $(<F)
 
 %.marshal.so: %.marshal.c %.mrpc.h
-	$(CC) $(CPPFLAGS) -I$(@D) $(MRPC_CFLAGS) $(CFLAGS) $(MRPC_MODULE_CFLAGS) -fPIC -fvisibility=hidden -shared $(LDFLAGS) -o $@ $<
+	$(CC) $(CPPFLAGS) -I$(@D) $(MRPC_CFLAGS) $(CFLAGS) $(MRPC_MODULE_CFLAGS) -fPIC -fvisibility=hidden -shared -DMRPC_MODULE_SHARED $(LDFLAGS) -o $@ $<

@@ -1,3 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # marshal/ - what it adds to the build; Makefile.am says how.
-libmrpc_la_SOURCES += marshal/error.c
+libmrpc_la_SOURCES += marshal/error.c \
+	marshal/gather.c marshal/gather.h \
+	marshal/selftest.c marshal/selftest.h \
+	marshal/storage.c

@@ -30,10 +30,15 @@ static int differs(mrpc_error *error, const char *what)
                           "its table and its note do not agree on the %s: build it again from one source", what);
 }
 
+/* An entry of a map has a place in the table but no functions; a module for another layout speaks protobuf only. */
 static int check_codec(const mrpc_codec *codec, uint32_t index, mrpc_error *error)
 {
-    if (codec->name != NULL && codec->size > 0 && codec->marshal != NULL && codec->unmarshal != NULL &&
-        codec->encode != NULL && codec->decode != NULL)
+    bool native = codec->fingerprint.layout != 0;
+    if (codec->name != NULL && codec->size > 0 && codec->marshal == NULL && codec->unmarshal == NULL && codec->encode == NULL &&
+        codec->decode == NULL)
+        return 0;
+    if (codec->name != NULL && codec->size > 0 && (codec->marshal != NULL) == native &&
+        (codec->unmarshal != NULL) == native && codec->encode != NULL && codec->decode != NULL)
         return 0;
     return mrpc_error_set(error, MRPC_EMODULE, "its codec %u, %.100s, is incomplete", index,
                           codec->name == NULL ? "(unnamed)" : codec->name);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "marshal/selftest.h"
 #include "upgrade/copy.h"
 #include "upgrade/elf.h"
 #include "upgrade/library.h"
@@ -62,7 +63,14 @@ static int read_note(mrpc_module_note *note, mrpc_error *error)
 static int test_table(const void *table, const mrpc_module_note *note, mrpc_error *error)
 {
     report("at having its table checked\n");
-    return mrpc_table_check(table, note, error);
+    int result = mrpc_table_check(table, note, error);
+    if (result != 0 || note->type != MRPC_NOTE_MODULE)
+        return result;
+    result = mrpc_module_check(table, error);
+    if (result != 0)
+        return result;
+    report("at its self-test\n");
+    return mrpc_module_self_test(table, error);
 }
 
 /* Loads, tests, unloads. */

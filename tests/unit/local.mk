@@ -7,3 +7,4 @@ tests_unit_test_error_LDADD = $(TEST_LDADD)
 include $(srcdir)/tests/unit/heap.mk
 include $(srcdir)/tests/unit/transports.mk
 include $(srcdir)/tests/unit/upgrade.mk
+include $(srcdir)/tests/unit/marshal.mk

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* storage.c - messages to bytes and back in the protobuf encoding, by the marshal module that is linked into the
+ * program */
+#include "config.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include <mrpc/marshal.h>
+
+#include "marshal/gather.h"
+
+enum { FIRST_BLOCK_LIMIT = 65536 };
+
+/* NULL: the program has no module for the type. */
+static const mrpc_codec *linked_codec(const mrpc_type *type)
+{
+    const mrpc_module *module = type->file->linked;
+    if (module == NULL || type->codec >= module->codec_count)
+        return NULL;
+    const mrpc_codec *codec = &module->codecs[type->codec];
+    return codec->encode != NULL && codec->size == type->size ? codec : NULL;
+}
+
+int64_t mrpc_message_encode(const mrpc_type *type, const void *message, void *buffer, size_t size)
+{
+    const mrpc_codec *codec = linked_codec(type);
+    if (codec == NULL)
+        return MRPC_ENOENT;
+    mrpc_gather_buffer work;
+    mrpc_gather_buffer_init(&work, NULL, buffer, buffer != NULL ? size : 0);
+    int64_t result = codec->encode(&work.gather, message);
+    if (result == 0)
+        result = (int64_t)work.gather.size;
+    if (result > 0 && work.own != NULL && (uint64_t)result <= size && buffer != NULL)
+        memcpy(buffer, work.own, (size_t)result);
+    mrpc_gather_buffer_free(&work);
+    return result;
+}
+
+/* An arena for a message that takes `size` bytes when encoded, and the message in it, still zero. */
+static mrpc_message *new_message(const mrpc_codec *codec, size_t size, mrpc_heap *heap)
+{
+    size_t first = codec->size + (size < FIRST_BLOCK_LIMIT / 2 ? 2 * size : FIRST_BLOCK_LIMIT);
+    mrpc_arena *arena = mrpc_arena_new(heap, first);
+    if (arena == NULL)
+        return NULL;
+    mrpc_message *message = mrpc_arena_alloc(arena, codec->size);
+    if (message == NULL) {
+        mrpc_arena_free(arena);
+        return NULL;
+    }
+    memset(message, 0, codec->size);
+    message->arena = arena;
+    return message;
+}
+
+static int explain(const mrpc_decoder *decoder, const mrpc_type *type, int result, mrpc_error *error)
+{
+    return mrpc_error_set(error, result, "cannot decode %s: %s %s, at byte %zu of %zu", type->name, decoder->where,
+                          decoder->what, (size_t)(decoder->cursor - decoder->start),
+                          (size_t)(decoder->end - decoder->start));
+}
+
+int mrpc_message_decode(const mrpc_type *type, const void *data, size_t size, mrpc_heap *heap, void **message,
+                        mrpc_error *error)
+{
+    static const uint8_t nothing[1];
+    const mrpc_codec *codec = linked_codec(type);
+    if (codec == NULL)
+        return mrpc_error_set(
+            error, MRPC_ENOENT,
+            "cannot decode %s: the marshal module of %s is not linked into the program; add its .marshal.c", type->name,
+            type->file->name);
+    mrpc_message *made = new_message(codec, size, heap);
+    if (made == NULL)
+        return mrpc_error_set(error, MRPC_ENOMEM, "cannot decode %s: there is no memory for a message", type->name);
+    const uint8_t *start = size != 0 ? data : nothing;
+    mrpc_decoder decoder = {.start = start,
+                            .cursor = start,
+                            .end = start + size,
+                            .arena = made->arena,
+                            .grow = mrpc_arena_grow,
+                            .depth = MRPC_DEPTH_LIMIT};
+    int result = codec->decode(&decoder, made);
+    if (result != 0) {
+        explain(&decoder, type, result, error);
+        mrpc_arena_free(made->arena);
+        return result;
+    }
+    *message = made;
+    return 0;
+}
