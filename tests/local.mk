@@ -11,6 +11,9 @@ AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
 	top_builddir='$(abs_top_builddir)'; export top_builddir; \
 	TEST_TIMEOUT="$${TEST_TIMEOUT:-$(TEST_TIMEOUT)}"; export TEST_TIMEOUT; \
+	version='$(PACKAGE_VERSION)'; export version; \
+	programs='$(bin_PROGRAMS) $(sbin_PROGRAMS) $(dist_bin_SCRIPTS)'; export programs; \
+	man_pages='$(MAN_PAGES)'; export man_pages; SCDOC='$(SCDOC)'; export SCDOC; \
 	CC='$(CC)'; export CC; CXX='$(CXX)'; export CXX; PROTOC='$(PROTOC)'; export PROTOC; \
 	ASAN_OPTIONS="$${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1}"; export ASAN_OPTIONS; \
 	UBSAN_OPTIONS="$${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}"; export UBSAN_OPTIONS; \
@@ -19,8 +22,8 @@ AM_TESTS_ENVIRONMENT = \
 check_PROGRAMS += tests/run-test
 tests_run_test_SOURCES = tests/run-test.c
 
-TESTS += tests/run-test.sh tests/headers.sh tests/exports.sh tests/sources.sh
-dist_check_SCRIPTS += tests/run-test.sh tests/headers.sh tests/exports.sh tests/sources.sh
+TESTS += tests/run-test.sh tests/headers.sh tests/exports.sh tests/sources.sh tests/programs.sh
+dist_check_SCRIPTS += tests/run-test.sh tests/headers.sh tests/exports.sh tests/sources.sh tests/programs.sh
 
 # The tests that look at functions and data from within, which is where a sanitizer sees most.
 .PHONY: check-inside
