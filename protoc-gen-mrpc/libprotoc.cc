@@ -305,6 +305,8 @@ class Generator : public pb::compiler::CodeGenerator {
             *error = good ? "" : output_string(&text);
             if (!good && error->empty())
                 *error = "out of memory";
+        } catch (const std::bad_alloc &) {
+            *error = "out of memory";
         } catch (const std::exception &exception) {
             *error = exception.what();
         }
