@@ -62,8 +62,6 @@ static int complete_schema(const plugin_request *request, const gen_options *opt
 static int generate_file(const plugin_request *request, const schema_file *file, const gen_options *options,
                          file_generator *generator, const char *suffix)
 {
-    if (generator == NULL)
-        return 0;
     output out = {0};
     int result = generator(file, options, &out);
     if (result == 0 && out.failed)

@@ -19,7 +19,7 @@ int generate_all(const plugin_request *request, output *error);
 /* Each writes one kind of file, whole. Returns 0, or MRPC_E…; what is wrong with `out` itself is seen in out->failed. */
 int generate_header(const schema_file *file, const gen_options *options, output *out);  /* FILE.mrpc.h */
 int generate_source(const schema_file *file, const gen_options *options, output *out);  /* FILE.mrpc.c */
-int generate_marshal(const schema_file *file, const gen_options *options, output *out) __attribute__((weak)); /* FILE.marshal.c */
+int generate_marshal(const schema_file *file, const gen_options *options, output *out); /* FILE.marshal.c */
 
 /* The parts of FILE.mrpc.h, in their order. */
 void generate_structs(const schema_file *file, output *out);   /* enums, structs, lists, maps, tables */

@@ -38,4 +38,6 @@ protoc_gen_mrpc_protoc_gen_mrpc_SOURCES = \
 	protoc-gen-mrpc/structs.c
 protoc_gen_mrpc_protoc_gen_mrpc_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOC_CFLAGS) $(XXHASH_CFLAGS)
 protoc_gen_mrpc_protoc_gen_mrpc_LDADD = $(PROTOC_LIBS)
+MAN_PAGES += docs/man/protoc-gen-mrpc.1
 endif
+EXTRA_DIST += docs/man/protoc-gen-mrpc.1.scd
