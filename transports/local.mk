@@ -2,3 +2,4 @@
 # transports/ - what it adds to the build; Makefile.am says how.
 libmrpc_la_SOURCES += transports/frame.h transports/transport.h
 include $(srcdir)/transports/loop/local.mk
+include $(srcdir)/transports/stream/local.mk

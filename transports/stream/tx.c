@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tx.c - from frames to what a send takes, and back when it is sent */
+#include "config.h"
+
+#include "transports/stream/tx.h"
+
+#include "transports/stream/messages.h"
+#include "transports/stream/pieces.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIECES_KEPT = 1024 };
+
+void mrpc_stream_tx_init(mrpc_stream_tx *tx, mrpc_buffers *buffers, mrpc_counters *counters)
+{
+    *tx = (mrpc_stream_tx){.buffers = buffers, .counters = counters, .chunk = MRPC_STREAM_CHUNK_MIN};
+    tx->waiting_end = &tx->waiting;
+}
+
+/* --- spaces --- */
+
+char *mrpc_stream_tx_room(mrpc_stream_tx *tx, size_t bytes)
+{
+    mrpc_buffer *last = tx->last;
+    if (last == NULL || MRPC_BUFFER_SIZE - last->used < bytes) {
+        last = mrpc_buffers_take(tx->buffers, &tx->counters->allocations);
+        if (last == NULL)
+            return NULL;
+        tx->memory += sizeof *last;
+        if (tx->last == NULL)
+            tx->first = last;
+        else
+            tx->last->next = last;
+        tx->last = last;
+    }
+    return last->data + last->used;
+}
+
+static int begin_in_buffer(mrpc_stream_tx *tx, size_t capacity, mrpc_space *space)
+{
+    char *room = mrpc_stream_tx_room(tx, capacity);
+    if (room == NULL)
+        return MRPC_ENOMEM;
+    size_t rest = MRPC_BUFFER_SIZE - tx->last->used;
+    *space = (mrpc_space){.data = room, .capacity = rest < MRPC_STREAM_SPACE ? rest : MRPC_STREAM_SPACE};
+    return 0;
+}
+
+static int begin_in_block(mrpc_stream_tx *tx, size_t capacity, mrpc_space *space)
+{
+    mrpc_stream_message *message = mrpc_stream_message_new(tx, capacity);
+    if (message == NULL)
+        return MRPC_ENOMEM;
+    *space = (mrpc_space){.data = message->block, .capacity = capacity, .handle = message};
+    return 0;
+}
+
+static int find_room(mrpc_stream_tx *tx, size_t capacity, mrpc_space *space)
+{
+    return capacity <= MRPC_STREAM_SPACE ? begin_in_buffer(tx, capacity, space) : begin_in_block(tx, capacity, space);
+}
+
+int mrpc_stream_tx_begin(mrpc_stream_tx *tx, size_t capacity, mrpc_space *space)
+{
+    if (MRPC_UNLIKELY(tx->memory > 2u * TRANSPORT_QUEUE_LIMIT)) {
+        tx->above = true;
+        return MRPC_EAGAIN;
+    }
+    int failure = find_room(tx, capacity, space);
+    tx->open = failure == 0;
+    return failure;
+}
+
+int mrpc_stream_tx_extend(mrpc_stream_tx *tx, mrpc_space *space, size_t used, size_t capacity)
+{
+    if (capacity <= space->capacity)
+        return 0;
+    mrpc_stream_message *message = space->handle;
+    if (message != NULL) {
+        if (!mrpc_stream_message_resize(tx, message, capacity))
+            return MRPC_ENOMEM;
+        space->data = message->block;
+        space->capacity = capacity;
+        return 0;
+    }
+    mrpc_space larger;
+    int failure = find_room(tx, capacity, &larger);
+    if (failure != 0)
+        return failure;
+    memcpy(larger.data, space->data, used);
+    tx->counters->bytes_copied_out += used;
+    *space = larger;
+    return 0;
+}
+
+/* Only the order within a call counts; nothing can be under way of a call that begins. */
+static bool keeps_order(const mrpc_frame *frame)
+{
+    return frame->type == FRAME_STATUS || (frame->type == FRAME_MESSAGE && !(frame->flags & FRAME_OPEN));
+}
+
+void mrpc_stream_tx_commit(mrpc_stream_tx *tx, mrpc_space *space, const mrpc_extent *extents, mrpc_send_token *token)
+{
+    mrpc_frame *header = (mrpc_frame *)(void *)space->data;
+    bool bulk = tx->ring_count > 0 || tx->waiting != NULL;
+    if (space->handle != NULL || header->extents > 0 || token != NULL ||
+        (bulk && keeps_order(header) && mrpc_stream_message_find(tx, header->call) != NULL)) {
+        mrpc_stream_message_commit(tx, space, extents, token);
+    } else {
+        uint32_t head = (uint32_t)mrpc_frame_head(header);
+        header->size = head;
+        tx->open = false;
+        tx->last->used += (uint32_t)sizeof *header + head;
+        tx->queued += sizeof *header + head;
+        mrpc_stream_piece_push_small(tx, tx->last, space->data, sizeof *header + head);
+    }
+    if (tx->queued > TRANSPORT_QUEUE_LIMIT)
+        tx->above = true;
+}
+
+void mrpc_stream_tx_abort(mrpc_stream_tx *tx, mrpc_space *space)
+{
+    tx->open = false;
+    if (space->handle != NULL)
+        mrpc_stream_message_free(tx, space->handle);
+    mrpc_stream_buffers_trim(tx);
+}
+
+/* --- what is not to be sent after all --- */
+
+void mrpc_stream_tx_abandon(mrpc_stream_tx *tx, mrpc_send_token *token)
+{
+    for (mrpc_send_token **link = &tx->orphans; *link != NULL; link = (mrpc_send_token **)&(*link)->transport) {
+        if (*link == token) {
+            *link = token->transport;
+            token->released(token);
+            return;
+        }
+    }
+    mrpc_stream_message_drop(tx, token->transport);
+    token->released(token);
+}
+
+void mrpc_stream_tx_end_call(mrpc_stream_tx *tx, uint32_t call)
+{
+    for (mrpc_stream_message *message; (message = mrpc_stream_message_find(tx, call)) != NULL;) {
+        mrpc_send_token *token = mrpc_stream_message_drop(tx, message);
+        if (token != NULL)
+            token->released(token);
+    }
+}
+
+void mrpc_stream_tx_clear(mrpc_stream_tx *tx)
+{
+    tx->open = false;
+    for (uint32_t i = 0; i < tx->piece_count; i++)
+        mrpc_stream_piece_end(tx, mrpc_stream_piece_at(tx, i));
+    tx->piece_count = 0;
+    while (tx->ring != NULL || tx->waiting != NULL) {
+        mrpc_send_token *token = mrpc_stream_message_drop(tx, tx->ring != NULL ? tx->ring : tx->waiting);
+        if (token != NULL)
+            token->released(token);
+    }
+    mrpc_stream_buffers_trim(tx);
+    (void)mrpc_stream_tx_release(tx);
+    free(tx->pieces);
+    tx->pieces = NULL;
+    tx->piece_capacity = tx->piece_head = 0;
+}
+
+/* --- sending --- */
+
+int mrpc_stream_tx_gather(mrpc_stream_tx *tx, struct iovec *vectors, int count, size_t *bytes)
+{
+    if (tx->ring_count > 0 || tx->waiting != NULL)
+        mrpc_stream_messages_fill(tx);
+    int filled = 0;
+    *bytes = 0;
+    for (uint32_t i = 0; i < tx->piece_count && filled < count; i++) {
+        const mrpc_stream_piece *piece = mrpc_stream_piece_at(tx, i);
+        if (piece->size == 0)
+            continue;
+        vectors[filled++] = (struct iovec){(void *)piece->data, piece->size};
+        *bytes += piece->size;
+    }
+    return filled;
+}
+
+static void pop(mrpc_stream_tx *tx)
+{
+    tx->piece_head++;
+    if (--tx->piece_count > 0)
+        return;
+    tx->piece_head = 0;
+    if (tx->piece_capacity > PIECES_KEPT) {
+        free(tx->pieces);
+        tx->pieces = NULL;
+        tx->piece_capacity = 0;
+    }
+}
+
+static void shorten(mrpc_stream_tx *tx, mrpc_stream_piece *piece, size_t bytes)
+{
+    piece->data += bytes;
+    piece->size -= bytes;
+    piece->begun = true;
+    if (piece->buffer != NULL)
+        piece->buffer->unsent -= (uint32_t)bytes;
+    tx->piece_bytes -= bytes;
+    tx->queued -= bytes;
+}
+
+void mrpc_stream_tx_sent(mrpc_stream_tx *tx, size_t bytes)
+{
+    while (tx->piece_count > 0) {
+        mrpc_stream_piece *piece = mrpc_stream_piece_at(tx, 0);
+        if (piece->size > bytes) {
+            if (bytes > 0)
+                shorten(tx, piece, bytes);
+            break;
+        }
+        bytes -= piece->size;
+        mrpc_stream_piece_end(tx, piece);
+        pop(tx);
+    }
+    mrpc_stream_buffers_trim(tx);
+}
+
+bool mrpc_stream_tx_release(mrpc_stream_tx *tx)
+{
+    while (tx->orphans != NULL) {
+        mrpc_send_token *token = tx->orphans;
+        tx->orphans = token->transport;
+        token->released(token);
+    }
+    while (tx->done != NULL) {
+        mrpc_stream_message *message = tx->done;
+        tx->done = message->next;
+        mrpc_send_token *token = message->token;
+        mrpc_stream_message_free(tx, message);
+        if (token != NULL)
+            token->released(token);
+    }
+    if (!tx->above || tx->queued >= TRANSPORT_QUEUE_LIMIT / 2)
+        return false;
+    tx->above = false;
+    return true;
+}
