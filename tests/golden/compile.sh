@@ -33,15 +33,17 @@ for file in $(outputs_in "$out"); do
     esac
 done
 
-# All in one program, after the headers whose names they might clash with.
+# All in one program, after the headers whose names they might clash with; without marshal modules, and with them.
 {
     printf '#include <%s>\n' errno.h limits.h signal.h stdio.h stdlib.h string.h time.h unistd.h sys/sysmacros.h
-    outputs_in "$out" | sed -n 's/.*\.h$/#include "&"/p'
+    outputs_in "$out" '*.h' | sed 's/.*/#include "&"/'
     cat "$golden/tables.c"
 } >"$work/tables.c"
 link_tables() {
-    $CC -std=gnu11 $warnings -I"$top_srcdir/include" -I"$out" -o "$work/tables" "$work/tables.c" "$work"/*.o
+    $CC -std=gnu11 $warnings -I"$top_srcdir/include" -I"$out" "$@" -o "$work/tables"
 }
-compiles 'all files in one program' link_tables
-compiles 'the tables of that program' "$work/tables"
+compiles 'the tables in one program' link_tables -DLINKED=0 "$work/tables.c" "$work"/*.mrpc.c.o
+compiles 'the tables are right' "$work/tables"
+compiles 'tables and marshal modules in one program' link_tables -DLINKED=1 "$work/tables.c" "$work"/*.o
+compiles 'the tables find the modules' "$work/tables"
 finish

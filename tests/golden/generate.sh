@@ -41,7 +41,7 @@ generate_golden() {
     run_protoc "$golden/protos" "$1" --mrpc_opt=prefix=golden.a.rather.long_package.v1:gs $(golden_schemas)
 }
 
-# outputs_in FOLDER - the generated files that golden files freeze
+# outputs_in FOLDER [PATTERN] - the generated files, or those of a kind
 outputs_in() {
-    (cd "$1" && find . -name '*.mrpc.[ch]' | sed 's|^\./||' | LC_ALL=C sort)
+    (cd "$1" && find . -name "${2:-*.[ch]}" | sed 's|^\./||' | LC_ALL=C sort)
 }

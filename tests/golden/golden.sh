@@ -6,18 +6,23 @@
 . "$top_srcdir/tests/golden/generate.sh"
 expected=$golden/expected
 
+# frozen_in FOLDER - what is frozen: headers and tables, and a few marshal modules, which are long
+frozen_in() {
+    outputs_in "$1" | grep -E '\.mrpc\.[ch]$|^(empty|imports|oneofs|short)\.marshal\.c$'
+}
+
 generate_golden "$work/out" || exit 1
 if [ "${1:-}" = --update ]; then
     rm -rf "$expected" && mkdir "$expected" || exit 1
-    for file in $(outputs_in "$work/out"); do
+    for file in $(frozen_in "$work/out"); do
         mkdir -p "$(dirname "$expected/$file")" && cp "$work/out/$file" "$expected/$file" || exit 1
     done
     (cd "$top_srcdir" && git status --short tests/golden/expected 2>/dev/null)
     exit 0
 fi
 
-outputs_in "$work/out" >"$work/made"
-outputs_in "$expected" >"$work/wanted"
+frozen_in "$work/out" >"$work/made"
+frozen_in "$expected" >"$work/wanted"
 if diff -u "$work/wanted" "$work/made"; then
     pass "the same files"
 else

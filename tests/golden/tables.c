@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tables.c - the end of a program that includes all golden headers: are the tables tied together as the schemas are? */
+/*
+ * tables.c - the end of a program that includes all golden headers: are the tables tied together as the schemas are?
+ *
+ * LINKED says whether the marshal modules are in the program.
+ */
+#include <mrpc/marshal.h>
 
 static int failures;
 
@@ -25,13 +30,31 @@ static void check_files(void)
     const mrpc_file *file = &mrpc_file_imports;
     CHECK(strcmp(file->name, "imports.proto") == 0);
     CHECK(file->type_count == 2 && file->types[0] == &golden_imports_Imports_type);
-    CHECK(file->linked == NULL);
+    CHECK((file->linked != NULL) == LINKED);
     CHECK(file->dependency_count == 2);
     CHECK(file->dependencies[0] == &mrpc_file_dep_2fpublic && file->dependencies[1] == &mrpc_file_dep_2foptions);
     CHECK(mrpc_file_dep_2fpublic.dependencies[0] == &mrpc_file_dep_2fcommon);
     /* google/protobuf/descriptor.proto is imported for options alone, and nothing was generated for it. */
     CHECK(mrpc_file_dep_2foptions.dependency_count == 1 && mrpc_file_dep_2foptions.dependencies[0] == NULL);
     CHECK(mrpc_file_empty.type_count == 0 && mrpc_file_empty.descriptor_size != 0);
+}
+
+static void check_modules(void)
+{
+    const mrpc_file *const files[] = {&mrpc_file_comments, &mrpc_file_empty, &mrpc_file_imports, &mrpc_file_maps, &mrpc_file_names};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        const mrpc_module *module = files[i]->linked;
+        CHECK(strcmp(module->file, files[i]->name) == 0);
+        CHECK(memcmp(&module->fingerprint, &files[i]->fingerprint, sizeof module->fingerprint) == 0);
+        CHECK(module->codec_count >= files[i]->type_count);
+        for (uint32_t j = 0; j < files[i]->type_count; j++)
+            CHECK(strcmp(module->codecs[j].name, files[i]->types[j]->name) == 0 &&
+                  module->codecs[j].size == files[i]->types[j]->size &&
+                  memcmp(&module->codecs[j].fingerprint, &files[i]->types[j]->fingerprint, sizeof(mrpc_fingerprint)) == 0);
+    }
+    const mrpc_module *imports = mrpc_file_imports.linked;
+    CHECK(strcmp(imports->codecs[golden_imports_Elsewhere_methods[0].request_codec].name, "golden.dep.Common") == 0);
+    CHECK(strcmp(imports->codecs[golden_imports_Elsewhere_methods[0].reply_codec].name, "golden.dep.v1.Public") == 0);
 }
 
 static void check_types(void)
@@ -70,5 +93,7 @@ int main(void)
     check_files();
     check_types();
     check_services();
+    if (LINKED)
+        check_modules();
     return failures != 0;
 }
