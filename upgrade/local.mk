@@ -4,7 +4,9 @@ libmrpc_la_SOURCES += \
 	upgrade/candidate.c upgrade/candidate.h \
 	upgrade/copy.c upgrade/copy.h \
 	upgrade/elf.c upgrade/elf.h \
+	upgrade/finder.c upgrade/finder.h \
 	upgrade/library.c upgrade/library.h \
+	upgrade/loaded.c upgrade/loaded.h \
 	upgrade/table.c upgrade/table.h \
 	upgrade/trial.c upgrade/trial.h \
 	upgrade/trust.c upgrade/trust.h

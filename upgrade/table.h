@@ -13,7 +13,8 @@ const char *mrpc_table_symbol(uint32_t type);
 /* Whether this library can use modules with the note's ABI number at all: before anything is loaded. EMISMATCH. */
 MRPC_MUST_CHECK int mrpc_note_check_abi(const mrpc_module_note *note, mrpc_error *error);
 
-/* Whether `table`, what the symbol points to, says the same as the note and is complete. EMODULE. */
+/* Whether `table`, what the symbol points to, says the same as the note and is complete. Calls nothing in the module.
+ * EMODULE. */
 MRPC_MUST_CHECK int mrpc_table_check(const void *table, const mrpc_module_note *note, mrpc_error *error);
 
 #endif /* MRPC_UPGRADE_TABLE_H */

@@ -60,7 +60,8 @@ void run(const char *format, ...)
 const char *build_module(const char *name, const char *options)
 {
     const char *source = from_environment("top_srcdir", ".");
-    run("%s -shared -fPIC -fvisibility=hidden -I%s/include -o %s/%s %s/tests/unit/upgrade/module.c %s",
+    run("%s -Wall -Wextra -Werror -shared -fPIC -fvisibility=hidden -I%s/include -o %s/%s "
+        "%s/tests/unit/upgrade/module.c %s",
         from_environment("CC", "cc"), source, test_folder(), name, source, options);
     return in_folder(name);
 }

@@ -26,9 +26,6 @@
 #ifndef TABLE_STAMP
 #define TABLE_STAMP MODULE_STAMP
 #endif
-#ifndef TABLE_CODECS
-#define TABLE_CODECS 0
-#endif
 #ifndef NOTE_SIZE
 #define NOTE_SIZE sizeof(mrpc_module_note)
 #endif
@@ -44,14 +41,41 @@ NOTE(note);
 NOTE(second_note);
 #endif
 
+#ifdef CODEC
+/* One codec and one vector; all that the codec does is this. */
+static int marshal(mrpc_gather *gather, const void *message)
+{
+    (void)gather, (void)message;
+    CODEC;
+    return 0;
+}
+static int unmarshal(mrpc_scatter *scatter)
+{
+    (void)scatter;
+    CODEC;
+    return 0;
+}
+static int decode(mrpc_decoder *decoder, void *message)
+{
+    (void)decoder, (void)message;
+    CODEC;
+    return 0;
+}
+static const mrpc_codec codecs[] = {{"hand.Message", {1, 2}, 16, 0, marshal, unmarshal, marshal, decode}};
+static const mrpc_vector vectors[] = {{0, 2, 8, 0, (const uint8_t *)"\x08\x01", (const uint8_t *)"\1\0\0\0\0\0\0\0"}};
+#define TABLE_CODECS 1, 1, codecs, vectors
+#endif
+#ifndef TABLE_CODECS
+#define TABLE_CODECS 0, 0, NULL, NULL
+#endif
+
 #ifdef WITHOUT_SYMBOL
 static
 #else
 __attribute__((visibility("default")))
 #endif
-    const mrpc_module mrpc_module_export
-    __attribute__((used)) = {sizeof(mrpc_module), MODULE_ABI, "hand.proto", TABLE_STAMP, {MODULE_SCHEMA, MODULE_LAYOUT},
-                             TABLE_CODECS,        0,          NULL,         NULL};
+    const mrpc_module mrpc_module_export __attribute__((used)) = {
+        sizeof(mrpc_module), MODULE_ABI, "hand.proto", TABLE_STAMP, {MODULE_SCHEMA, MODULE_LAYOUT}, TABLE_CODECS};
 
 #ifdef UNDEFINED_SYMBOL
 void no_such_function(void);

@@ -91,7 +91,7 @@ static void table_that_contradicts_its_note(void **state)
 {
     (void)state;
     is_refused("-DTABLE_STAMP='\"other\"'", MRPC_EMODULE, "do not agree on the stamp");
-    is_refused("-DTABLE_CODECS=7", MRPC_EMODULE, "7 codecs");
+    is_refused("-DTABLE_CODECS=7,0,NULL,NULL", MRPC_EMODULE, "7 codecs");
 }
 
 static void constructor_that_exits(void **state)
@@ -133,6 +133,17 @@ static void constructor_that_reaches_out(void **state)
     is_refused("-DCONSTRUCTOR='fork(), _exit(1)'", MRPC_EMODULE,
                "while it was being loaded"); /* no filter here, see sandbox.h */
 #endif
+}
+
+static void self_test_that_fails_crashes_or_never_ends(void **state)
+{
+    (void)state;
+    is_refused("-DCODEC='(void)0'", MRPC_EMODULE, "self-test failed");
+    is_refused("-DCODEC='return -1'", MRPC_EMODULE, "self-test failed");
+    is_refused("-DCODEC='abort()'", MRPC_EMODULE, "while it was running its test messages");
+    is_refused("-DCODEC='*(volatile int *)8 = 1'", MRPC_EMODULE, "while it was running its test messages");
+    is_refused_within(&endless, build_module("loop.so", "-DCODEC='for (volatile int i = 0;; i++) (void)i'"),
+                      MRPC_EMODULE, "it was running its test messages");
 }
 
 static void module_that_cannot_be_unloaded(void **state)
@@ -287,6 +298,7 @@ int main(void)
         cmocka_unit_test(constructor_that_crashes_or_aborts),
         cmocka_unit_test(constructor_that_never_ends),
         cmocka_unit_test(constructor_that_reaches_out),
+        cmocka_unit_test(self_test_that_fails_crashes_or_never_ends),
         cmocka_unit_test(module_that_cannot_be_unloaded),
         cmocka_unit_test(options_of_the_linker_that_a_module_must_not_use),
         cmocka_unit_test(files_that_are_no_shared_objects),
