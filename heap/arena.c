@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "heap/arena.h"
 #include "heap/internal.h"
 
 #define FIRST_BLOCK 640 /* with the arena; a size class of heaps */
@@ -29,6 +30,7 @@ struct deferral {
 struct arena {
     struct mrpc_arena open; /* the part in the public header */
     mrpc_heap *heap;
+    const void *root;           /* see arena.h */
     struct block *blocks;       /* all but the first, which begins with this struct; the newest first */
     struct deferral *deferrals; /* the newest first */
     size_t first_size;          /* bytes of the first block, with this struct */
@@ -130,6 +132,7 @@ void mrpc_arena_reset(mrpc_arena *open)
     struct arena *arena = arena_of(open);
     run_deferrals(arena);
     give_blocks(arena);
+    arena->root = NULL;
     arena->taken = arena->first_size;
     arena->next_size = smaller(2 * arena->first_size, BLOCK_MAX);
     size_t bytes = arena->first_size - sizeof *arena;
@@ -146,6 +149,16 @@ void mrpc_arena_set_limit(mrpc_arena *open, size_t bytes)
 mrpc_heap *mrpc_arena_heap(const mrpc_arena *open)
 {
     return arena_of(open)->heap;
+}
+
+void mrpc_arena_set_root(mrpc_arena *open, const void *message)
+{
+    arena_of(open)->root = message;
+}
+
+const void *mrpc_arena_root(const mrpc_arena *open)
+{
+    return arena_of(open)->root;
 }
 
 size_t mrpc_arena_bytes(const mrpc_arena *open)

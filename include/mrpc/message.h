@@ -178,22 +178,25 @@ MRPC_API void mrpc_message_init(const mrpc_type *type, void *message);
  * NULL is allowed; a sub-message or a message in the caller's storage is left alone. */
 MRPC_API void mrpc_release(const void *message);
 
-/* A deep copy in an arena of its own over `heap` (or malloc). NULL: no memory. */
+/* A deep copy in an arena of its own over `heap` (or malloc). NULL: no memory, or nested deeper than MRPC_DEPTH_LIMIT (marshal.h),
+ * which could not be sent either. */
 MRPC_API MRPC_MUST_CHECK void *mrpc_message_copy(const mrpc_type *type, const void *message, mrpc_heap *heap);
 /* A deep copy inside the arena of `owner`. */
 MRPC_API MRPC_MUST_CHECK void *mrpc_message_copy_in(const mrpc_type *type, const void *message, void *owner);
 
 /* Whether two messages are the same: presence, values, order of lists, unknown fields byte by byte. NaN equals NaN of
- * the same bits. */
+ * the same bits, and 0 differs from -0. Messages nested deeper than MRPC_DEPTH_LIMIT are never the same. */
 MRPC_API bool mrpc_message_equal(const mrpc_type *type, const void *a, const void *b);
 
 /* Writes the message in protobuf's text format, one field a line, as snprintf does: at most `size` bytes with the NUL, and
- * returns the length that the whole text has. (https://protobuf.dev/reference/protobuf/textformat-spec/) */
+ * returns the length that the whole text has. (https://protobuf.dev/reference/protobuf/textformat-spec/) Safe to print on a terminal.
+ * `buffer` may be NULL when size is 0. */
 MRPC_API size_t mrpc_message_text(const mrpc_type *type, const void *message, char *buffer, size_t size);
 
 /* --- members that need memory; `owner` is the message that the member lies in --- */
 
-/* Each returns 0, MRPC_ENOMEM, or MRPC_EINVAL for an owner without an arena; on failure the member is unchanged. The
+/* Each returns 0, MRPC_ENOMEM, or MRPC_EINVAL for an owner without an arena or for NULL with a size; on failure the member is
+ * unchanged. Text is not checked here; what is not UTF-8 is refused when the message is sent. The
  * memory that the member had is not given back before the arena goes. */
 MRPC_API int mrpc_string_set(void *owner, mrpc_string *string, const char *text);
 MRPC_API int mrpc_string_set_n(void *owner, mrpc_string *string, const char *text, size_t size);

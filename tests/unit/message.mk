@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# message.mk - tests of what works on messages of any type, with types written by hand
+EXTRA_DIST += tests/unit/message.mk
+
+MESSAGE_TESTS = tests/unit/test_message
+check_PROGRAMS += $(MESSAGE_TESTS)
+TESTS += $(MESSAGE_TESTS)
+
+tests_unit_test_message_SOURCES = tests/unit/test_message.c tests/unit/message_types.c tests/unit/message_types.h \
+	$(FAILING_ALLOC_FILES)
+tests_unit_test_message_LDADD = $(TEST_LDADD)
+tests_unit_test_message_LDFLAGS = $(WRAP_ALLOCATIONS)
