@@ -27,7 +27,7 @@ MRPC_MUST_CHECK int mrpc_library_open(mrpc_library *library, int copy, const cha
 
 /* Unloads it, which runs its destructors. EMODULE when its mapping is still there afterwards: then `copy` must stay
  * open for good. */
-MRPC_MUST_CHECK int mrpc_library_close(mrpc_library *library, mrpc_error *error);
+int mrpc_library_close(mrpc_library *library, mrpc_error *error);
 
 /* Whether /proc/self/maps shows a mapping of the file behind `fd`. ESYS when it cannot be read. */
 MRPC_MUST_CHECK int mrpc_library_is_mapped(int fd, bool *mapped, mrpc_error *error);
