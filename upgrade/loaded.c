@@ -10,7 +10,7 @@
 
 #include "upgrade/table.h"
 
-static int open_library(mrpc_loaded *loaded, const mrpc_candidate *candidate, mrpc_error *error)
+static int open_library(mrpc_loaded *loaded, mrpc_candidate *candidate, mrpc_error *error)
 {
     int result = mrpc_library_open(&loaded->library, candidate->copy, mrpc_table_symbol(candidate->note.type), error);
     if (result != 0)
@@ -19,7 +19,8 @@ static int open_library(mrpc_loaded *loaded, const mrpc_candidate *candidate, mr
     if (result == 0)
         return 0;
     mrpc_error closing; /* the reason for the refusal is worth more */
-    (void)mrpc_library_close(&loaded->library, &closing);
+    if (mrpc_library_close(&loaded->library, &closing) != 0)
+        candidate->copy = -1; /* stays open: its number must not be used again, see library.h */
     return result;
 }
 
