@@ -55,6 +55,27 @@ static void check_imports(const schema_file *file, diagnostics *list)
                              file->dependencies[i]->name);
 }
 
+/* Whether an #include can name what is generated for the file, and a comment the file. */
+static bool is_good_name(const char *name)
+{
+    for (const char *c = name; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || strchr("\"\\*?", *c) != NULL)
+            return false;
+    return true;
+}
+
+static void check_names(const schema_file *file, diagnostics *list)
+{
+    if (!is_good_name(file->name))
+        diagnostic_error(list, file, &file->syntax_location,
+                         "the file's name has a quote, backslash, asterisk, question mark or control character; rename it");
+    for (size_t i = 0; i < file->dependency_count; i++)
+        if (!is_good_name(file->dependencies[i]->name))
+            diagnostic_error(list, file, &file->dependency_locations[i],
+                             "the name of this import has a quote, backslash, asterisk, question mark or control character; "
+                             "rename the file");
+}
+
 void check_file(const schema_file *file, diagnostics *list)
 {
     if (is_proto2(file)) {
@@ -63,6 +84,7 @@ void check_file(const schema_file *file, diagnostics *list)
                          file->syntax_location.line != 0 ? file->syntax : "a file without a syntax statement is proto2, which");
         return;
     }
+    check_names(file, list);
     check_imports(file, list);
     for (size_t i = 0; i < file->message_count; i++)
         check_message(file->messages[i], list);

@@ -23,6 +23,7 @@
 #include <xxhash.h>
 
 #include "kinds.h"
+#include "output.h"
 
 typedef struct walk_list {
     schema_message **messages;
@@ -66,15 +67,16 @@ static bool follow(walk_list *list)
     return !list->failed;
 }
 
-schema_message **fingerprint_reachable(schema_message *root, gen_arena *arena, size_t *walk, size_t *count)
+/* Makes the list that of the messages which `root` reaches, itself included, sorted by full name; false: no memory. */
+static bool list_reachable(walk_list *list, schema_message *root, size_t *walk)
 {
-    walk_list list = {.walk = ++*walk, .arena = arena};
-    visit(&list, root);
-    if (!follow(&list))
-        return NULL;
-    qsort(list.messages, list.count, sizeof *list.messages, by_full_name);
-    *count = list.count;
-    return list.messages;
+    list->count = 0;
+    list->walk = ++*walk;
+    visit(list, root);
+    if (!follow(list))
+        return false;
+    qsort(list->messages, list->count, sizeof *list->messages, by_full_name);
+    return true;
 }
 
 /* The file's own messages keep their order; those of other files follow by full name. */
@@ -155,22 +157,28 @@ static void for_each_field(output *out, const schema_message *message, void (*wr
     free(fields);
 }
 
-void fingerprint_schema_text(output *out, const schema_message *root, schema_message *const *messages, size_t count)
+/* Moves the text so far into the arena, and empties it. */
+static int take_text(output *text, gen_arena *arena, const char **taken, size_t *size)
 {
-    output_printf(out, "mrpc-schema 1 %s\n", root->full_name);
-    for (size_t i = 0; i < count; i++) {
-        output_printf(out, "message %s\n", messages[i]->full_name);
-        for_each_field(out, messages[i], write_schema_field);
-    }
+    if (text->failed)
+        return MRPC_ENOMEM;
+    *taken = arena_text(arena, output_string(text), text->size);
+    *size = text->size;
+    text->size = 0;
+    return arena->failed ? MRPC_ENOMEM : 0;
 }
 
-void fingerprint_layout_text(output *out, const schema_message *root, schema_message *const *messages, size_t count)
+/* Writes the message's own part of the texts, once for all types that reach it. */
+static int write_texts(schema_message *message, gen_arena *arena, output *text)
 {
-    output_printf(out, "mrpc-layout 1 little-endian lp64 %s\n", root->full_name);
-    for (size_t i = 0; i < count; i++) {
-        output_printf(out, "message %s %zu\n", messages[i]->full_name, messages[i]->size);
-        for_each_field(out, messages[i], write_layout_field);
-    }
+    output_printf(text, "message %s\n", message->full_name);
+    for_each_field(text, message, write_schema_field);
+    int result = take_text(text, arena, &message->schema_text, &message->schema_text_size);
+    if (result != 0)
+        return result;
+    output_printf(text, "message %s %zu\n", message->full_name, message->size);
+    for_each_field(text, message, write_layout_field);
+    return take_text(text, arena, &message->layout_text, &message->layout_text_size);
 }
 
 /* The hash of a text, which is emptied for the next one. */
@@ -183,18 +191,32 @@ static int take_hash(output *text, uint64_t *hash)
     return 0;
 }
 
-static int fingerprint_message(schema_message *message, gen_arena *arena, size_t *walk, output *text)
+/* Begins a hash with the first line of the text. */
+static int begin_hash(XXH3_state_t *state, output *line, const char *title, const schema_message *root)
 {
-    size_t count;
-    schema_message **messages = fingerprint_reachable(message, arena, walk, &count);
-    if (messages == NULL)
+    line->size = 0;
+    output_printf(line, "%s %s\n", title, root->full_name);
+    if (line->failed || XXH3_64bits_reset(state) != XXH_OK ||
+        XXH3_64bits_update(state, output_string(line), line->size) != XXH_OK)
         return MRPC_ENOMEM;
-    fingerprint_schema_text(text, message, messages, count);
-    int result = take_hash(text, &message->fingerprint.schema);
-    if (result != 0)
-        return result;
-    fingerprint_layout_text(text, message, messages, count);
-    return take_hash(text, &message->fingerprint.layout);
+    line->size = 0;
+    return 0;
+}
+
+static int fingerprint_message(schema_message *message, walk_list *list, size_t *walk, output *line)
+{
+    if (!list_reachable(list, message, walk))
+        return MRPC_ENOMEM;
+    XXH3_state_t schema, layout;
+    if (begin_hash(&schema, line, "mrpc-schema 1", message) != 0 ||
+        begin_hash(&layout, line, "mrpc-layout 1 little-endian lp64", message) != 0)
+        return MRPC_ENOMEM;
+    for (size_t i = 0; i < list->count; i++) {
+        XXH3_64bits_update(&schema, list->messages[i]->schema_text, list->messages[i]->schema_text_size);
+        XXH3_64bits_update(&layout, list->messages[i]->layout_text, list->messages[i]->layout_text_size);
+    }
+    message->fingerprint = (mrpc_fingerprint){XXH3_64bits_digest(&schema), XXH3_64bits_digest(&layout)};
+    return 0;
 }
 
 /* The file's fingerprints are those of the list of its module's messages and their fingerprints. */
@@ -217,9 +239,12 @@ static int fingerprint_file(schema_file *file, output *text)
 int fingerprint_assign(schema_file *file, gen_arena *arena, size_t *walk)
 {
     output text = {0};
+    walk_list list = {.arena = arena};
     int result = collect_module(file, arena, walk);
     for (size_t i = 0; result == 0 && i < file->all_message_count; i++)
-        result = fingerprint_message(file->all_messages[i], arena, walk, &text);
+        result = write_texts(file->all_messages[i], arena, &text);
+    for (size_t i = 0; result == 0 && i < file->all_message_count; i++)
+        result = fingerprint_message(file->all_messages[i], &list, walk, &text);
     if (result == 0)
         result = fingerprint_file(file, &text);
     output_free(&text);

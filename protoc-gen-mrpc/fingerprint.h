@@ -4,21 +4,13 @@
 #define MRPC_GEN_FINGERPRINT_H
 
 #include "arena.h"
-#include "output.h"
 #include "schema.h"
 
 /* Fills what schema.h says that fingerprint.c fills, for the file and its messages. Layouts and imports must be complete. `walk` numbers the walks over
  * the schema, begins with 0 and is shared by all files of a run. Returns 0 or MRPC_ENOMEM. */
 int fingerprint_assign(schema_file *file, gen_arena *arena, size_t *walk);
 
-/* The messages that `root` reaches, itself included, sorted by full name; in `arena`. NULL: no memory. */
-schema_message **fingerprint_reachable(schema_message *root, gen_arena *arena, size_t *walk, size_t *count);
-
 /* The codec of a message in the file's marshal module; module_message_count when it has none. */
 size_t fingerprint_codec(const schema_file *file, const schema_message *message);
-
-/* The canonical texts that are hashed. `messages` is what fingerprint_reachable() gave for `root`. */
-void fingerprint_schema_text(output *out, const schema_message *root, schema_message *const *messages, size_t count);
-void fingerprint_layout_text(output *out, const schema_message *root, schema_message *const *messages, size_t count);
 
 #endif /* MRPC_GEN_FINGERPRINT_H */

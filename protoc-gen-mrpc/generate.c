@@ -5,6 +5,7 @@
 #include "check.h"
 #include "collisions.h"
 #include "fingerprint.h"
+#include "imports.h"
 #include "layout.h"
 #include "names.h"
 
@@ -53,6 +54,8 @@ static int complete_schema(const plugin_request *request, const gen_options *opt
         result = names_assign(request->files[i], options, request->arena);
         if (result == 0)
             result = layout_assign(request->files[i], request->arena);
+        if (result == 0)
+            result = imports_assign(request->files[i], request->arena);
         if (result == 0)
             result = fingerprint_assign(request->files[i], request->arena, &walk);
     }

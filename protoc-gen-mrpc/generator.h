@@ -32,7 +32,4 @@ void generate_banner(const schema_file *file, output *out);
 /* The comment of a thing of the schema, indented by so many spaces. */
 void generate_comment(output *out, int indent, const schema_location *location, bool deprecated);
 
-/* Whether the generated code of the file needs that of its import number `index`: a type of it, or because it is public. */
-bool generate_needs_import(const schema_file *file, size_t index);
-
 #endif /* MRPC_GEN_GENERATOR_H */

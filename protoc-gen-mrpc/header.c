@@ -14,51 +14,6 @@ void generate_comment(output *out, int indent, const schema_location *location, 
     output_free(&text);
 }
 
-/* Whether `owner` is `file` or a file that it imports publicly, which stands for what it imports. */
-static bool provides(const schema_file *file, const schema_file *owner)
-{
-    if (file == owner)
-        return true;
-    for (size_t i = 0; i < file->dependency_count; i++)
-        if (file->public_dependency[i] && provides(file->dependencies[i], owner))
-            return true;
-    return false;
-}
-
-static bool message_uses(const schema_message *message, const schema_file *import)
-{
-    for (size_t i = 0; i < message->field_count; i++) {
-        const schema_field *field = message->fields[i];
-        if (field->message != NULL && provides(import, field->message->file))
-            return true;
-        if (field->enumeration != NULL && provides(import, field->enumeration->file))
-            return true;
-    }
-    return false;
-}
-
-static bool service_uses(const schema_service *service, const schema_file *import)
-{
-    for (size_t i = 0; i < service->method_count; i++)
-        if (provides(import, service->methods[i].request->file) || provides(import, service->methods[i].reply->file))
-            return true;
-    return false;
-}
-
-bool generate_needs_import(const schema_file *file, size_t index)
-{
-    if (file->public_dependency[index])
-        return true;
-    const schema_file *import = file->dependencies[index];
-    for (size_t i = 0; i < file->all_message_count; i++)
-        if (message_uses(file->all_messages[i], import))
-            return true;
-    for (size_t i = 0; i < file->service_count; i++)
-        if (service_uses(&file->services[i], import))
-            return true;
-    return false;
-}
-
 static void write_includes(const schema_file *file, output *out)
 {
     output_text(out, "#include <string.h>\n\n#include <mrpc/message.h>\n");
@@ -66,7 +21,7 @@ static void write_includes(const schema_file *file, output *out)
         output_text(out, "#include <mrpc/server.h>\n");
     bool first = true;
     for (size_t i = 0; i < file->dependency_count; i++) {
-        if (!generate_needs_import(file, i))
+        if (!file->dependency_needed[i])
             continue;
         output_printf(out, "%s#include \"%s\"\n", first ? "\n" : "", file->dependencies[i]->c_header);
         first = false;

@@ -11,6 +11,7 @@ protoc_gen_mrpc_protoc_gen_mrpc_SOURCES = \
 	protoc-gen-mrpc/fingerprint.c protoc-gen-mrpc/fingerprint.h \
 	protoc-gen-mrpc/generate.c protoc-gen-mrpc/generator.h \
 	protoc-gen-mrpc/header.c \
+	protoc-gen-mrpc/imports.c protoc-gen-mrpc/imports.h \
 	protoc-gen-mrpc/kinds.c protoc-gen-mrpc/kinds.h \
 	protoc-gen-mrpc/layout.c protoc-gen-mrpc/layout.h \
 	protoc-gen-mrpc/libprotoc.cc protoc-gen-mrpc/libprotoc.h \

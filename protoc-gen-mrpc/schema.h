@@ -115,6 +115,9 @@ struct schema_message {
     size_t size;             /* filled by layout.c */
     size_t index;            /* among all messages of the file, depth first, entries included; filled by layout.c */
     mrpc_fingerprint fingerprint; /* filled by fingerprint.c */
+    const char *schema_text; /* filled by fingerprint.c: its part of the canonical texts */
+    const char *layout_text;
+    size_t schema_text_size, layout_text_size;
     size_t mark;             /* for walks over the schema: the number of the last walk that came here */
 };
 
@@ -144,7 +147,10 @@ struct schema_file {
     const char *syntax;  /* "proto2", "proto3" */
     schema_file **dependencies;
     bool *public_dependency; /* as many */
+    bool *dependency_needed; /* as many; filled by imports.c: whether generated code needs that of the import */
     size_t dependency_count;
+    const schema_file **provided; /* filled by imports.c: this file and, through public imports, others: what its header brings */
+    size_t provided_count;
     schema_message **messages;
     size_t message_count;
     schema_enum **enums;

@@ -171,7 +171,7 @@ static void write_dependencies(const schema_file *file, output *out)
     if (file->dependency_count == 0)
         return;
     for (size_t i = 0; i < file->dependency_count; i++)
-        if (!generate_needs_import(file, i))
+        if (!file->dependency_needed[i])
             output_printf(out, "extern const mrpc_file mrpc_file_%s __attribute__((weak));\n", file->dependencies[i]->c_symbol);
     output_text(out, "static const mrpc_file *const mrpc_own_dependencies[] = {\n");
     for (size_t i = 0; i < file->dependency_count; i++)

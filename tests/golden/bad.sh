@@ -31,4 +31,17 @@ for schema in "$golden"/bad/*.proto; do
         fail "$name"
     fi
 done
+
+# A name that would end a comment or an #include too early.
+mkdir -p "$work/odd/a*" && printf 'syntax = "proto3";\nmessage M {}\n' >"$work/odd/a*/b.proto" &&
+    printf 'syntax = "proto3";\n\n  import "a*/b.proto";\nmessage N {\n  M m = 1;\n}\n' >"$work/odd/c.proto"
+if run_protoc "$work/odd" "$work/out" 'a*/b.proto' c.proto >"$work/said" 2>&1; then
+    fail 'odd names of files were accepted'
+elif grep -q '^a\*/b.proto:1:1: error: the file.s name has' "$work/said" &&
+    grep -q '^c.proto:3:3: error: the name of this import has' "$work/said"; then
+    pass 'odd names of files'
+else
+    cat "$work/said"
+    fail 'odd names of files'
+fi
 finish

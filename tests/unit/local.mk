@@ -9,3 +9,4 @@ include $(srcdir)/tests/unit/transports.mk
 include $(srcdir)/tests/unit/upgrade.mk
 include $(srcdir)/tests/unit/marshal.mk
 include $(srcdir)/tests/unit/message.mk
+include $(srcdir)/tests/unit/generated.mk
