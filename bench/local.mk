@@ -20,6 +20,19 @@ gen/bench.pb.cc gen/bench.grpc.pb.cc &: bench/protos/bench.proto
 	$(AM_V_GEN)$(MKDIR_P) gen && $(PROTOC) -I$(<D) --cpp_out=gen --grpc_out=gen --plugin=protoc-gen-grpc=$(GRPC_CPP_PLUGIN) $(<F)
 endif
 
+# Encoding and decoding, beside libprotobuf.
+EXTRA_DIST += bench/protos/shop.proto
+if HAVE_PROTOC
+EXTRA_PROGRAMS += bench/marshal_bench
+bench_marshal_bench_SOURCES = bench/marshal_bench.cc bench/marshal_mrpc.c bench/marshal_mrpc.h
+nodist_bench_marshal_bench_SOURCES = gen/shop.marshal.c gen/shop.pb.cc
+bench_marshal_bench_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOC_CFLAGS)
+bench_marshal_bench_LDADD = libmrpc-internal.la $(PROTOBUF_LIBS)
+bench/bench_marshal_bench-marshal_bench.$(OBJEXT): gen/shop.pb.cc
+gen/shop.pb.cc: bench/protos/shop.proto
+	$(AM_V_GEN)$(MKDIR_P) gen && $(PROTOC) -I$(<D) --cpp_out=gen $(<F)
+endif
+
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 .PHONY: bench
