@@ -147,6 +147,12 @@ MRPC_INLINE size_t mrpc_native_room(const mrpc_native_out *out, const char *curs
     return (size_t)(out->end - cursor);
 }
 
+/* Whether there may be too little room for a text of MRPC_SHORT bytes. */
+MRPC_INLINE bool mrpc_native_is_near_end(const mrpc_native_out *out, const char *cursor)
+{
+    return (uintptr_t)cursor + MRPC_TEXT_PADDED(MRPC_SHORT) > (uintptr_t)out->end;
+}
+
 /* A pointer member that says where the thing at `cursor` is. */
 MRPC_INLINE void *mrpc_native_offset(const mrpc_native_out *out, const char *cursor)
 {
@@ -208,12 +214,12 @@ MRPC_INLINE char *mrpc_native_put_string(mrpc_native_out *out, char *cursor, voi
     mrpc_span *string = (mrpc_span *)member;
     const char *text = (const char *)string->data;
     size_t size = string->size;
-    if (size == 0) {
+    if (MRPC_UNLIKELY(size - 1 >= MRPC_SHORT || text == NULL || mrpc_native_is_near_end(out, cursor))) {
+        if (size != 0)
+            return mrpc_native_put_long_string(out, cursor, string, where);
         string->data = NULL;
         return cursor;
     }
-    if (MRPC_UNLIKELY(size > MRPC_SHORT || text == NULL || mrpc_native_room(out, cursor) < MRPC_SHORT + 8))
-        return mrpc_native_put_long_string(out, cursor, string, where);
     string->data = mrpc_native_offset(out, cursor);
     if (MRPC_UNLIKELY(!mrpc_text_copy(cursor, text, size)))
         return mrpc_native_bad_text(out, where);
@@ -477,25 +483,39 @@ MRPC_INLINE char *mrpc_native_take_unknown(mrpc_native_in *in, char *cursor, voi
     return mrpc_native_take_unknown_fields(in, cursor, (mrpc_pointer *)unknown, where);
 }
 
-MRPC_INLINE char *mrpc_native_take_string(mrpc_native_in *in, char *cursor, void *member, const char *where)
+/* The cases that the inlined code leaves: nothing at all, MRPC_SHORT bytes or more, other text than ASCII, errors. */
+MRPC_OUTLINE char *mrpc_native_take_other_string(mrpc_native_in *in, char *cursor, mrpc_span *string, const char *where)
 {
-    mrpc_span *string = (mrpc_span *)member;
     size_t size = string->size;
     if (size == 0) {
-        if (MRPC_UNLIKELY(string->data != NULL))
+        if (string->data != NULL)
             return mrpc_native_misplaced(in, cursor, string, where);
         string->data = &string->size; /* whose bytes are zero: never NULL, and nothing outside of the message */
         return cursor;
     }
-    if (MRPC_UNLIKELY(!mrpc_native_is_here(in, cursor, string->data) || size >= mrpc_native_left(in, cursor)))
+    if (!mrpc_native_is_here(in, cursor, string->data) || size >= mrpc_native_left(in, cursor))
         return mrpc_native_misplaced(in, cursor, string, where);
-    if (MRPC_UNLIKELY(mrpc_load8(cursor + (size & ~(size_t)7)) >> (8 * (size % 8)) != 0))
+    if (mrpc_load8(cursor + (size & ~(size_t)7)) >> (8 * size & 63) != 0)
         return mrpc_native_bad_padding(in, cursor, where);
-    if (MRPC_UNLIKELY(size >= MRPC_SHORT || (mrpc_padded_bits(cursor, size) & MRPC_HIGH_BITS) != 0) &&
-        !mrpc_text_valid(cursor, size))
+    if (!mrpc_text_valid(cursor, size))
         return mrpc_native_wrong(in, cursor, where, "is not valid UTF-8");
     string->data = cursor;
     return cursor + MRPC_TEXT_PADDED(size);
+}
+
+MRPC_INLINE char *mrpc_native_take_string(mrpc_native_in *in, char *cursor, void *member, const char *where)
+{
+    mrpc_span *string = (mrpc_span *)member;
+    size_t size = string->size;
+    if (MRPC_LIKELY(size - 1 < MRPC_SHORT - 1 && size < mrpc_native_left(in, cursor))) {
+        uint64_t behind = mrpc_load8(cursor + (size & ~(size_t)7)) >> (8 * size & 63);
+        uint64_t elsewhere = (uint64_t)(uintptr_t)string->data ^ (uint64_t)(cursor - in->base);
+        if (MRPC_LIKELY((behind | elsewhere) == 0 && mrpc_padded_high(cursor, size) == 0)) {
+            string->data = cursor;
+            return cursor + MRPC_TEXT_PADDED(size);
+        }
+    }
+    return mrpc_native_take_other_string(in, cursor, string, where);
 }
 
 /* An array whose elements are looked at afterwards. */

@@ -261,8 +261,8 @@ MRPC_INLINE uint8_t *mrpc_wire_put_run(mrpc_wire_out *out, uint8_t *front, uint3
     if (MRPC_LIKELY(size - 1 < MRPC_SHORT && data != NULL &&
                     mrpc_wire_room(out, front) >= MRPC_SHORT + MRPC_WIRE_HEAD)) {
         front -= size;
-        uint64_t bits = mrpc_copy_exact((char *)front, (const char *)data, size);
-        if (text && MRPC_UNLIKELY((bits & MRPC_HIGH_BITS) != 0) && !mrpc_text_valid((const char *)front, size))
+        uint64_t high = mrpc_copy_exact((char *)front, (const char *)data, size);
+        if (text && MRPC_UNLIKELY(high != 0) && !mrpc_text_valid((const char *)front, size))
             return mrpc_wire_refuse(out, MRPC_EINVAL, where, "is not valid UTF-8");
         *--front = (uint8_t)size;
         return mrpc_wire_raw_tag(front, tag);

@@ -14,6 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include <mrpc/visibility.h>
 
@@ -36,7 +39,7 @@ enum { MRPC_SHORT = 64 /* bytes; up to here copying and checking is inlined */ }
 
 /* Where the NUL behind a string of `size` bytes ends when padded to words of 8. */
 #define MRPC_PADDED(size) (((size) + 7) & ~(size_t)7)
-#define MRPC_TEXT_PADDED(size) (((size) + 8) & ~(size_t)7)
+#define MRPC_TEXT_PADDED(size) (((size) & ~(size_t)7) + 8)
 
 typedef uint64_t mrpc_pair __attribute__((vector_size(16)));
 
@@ -71,9 +74,19 @@ MRPC_INLINE void mrpc_store16(void *to, mrpc_pair pair)
     memcpy(to, &pair, sizeof pair);
 }
 
-MRPC_INLINE uint64_t mrpc_pair_bits(mrpc_pair pair)
+/* Not 0 when a byte is not ASCII. A number, which compilers keep in a register, where a bool would be made into 0 and 1. */
+MRPC_INLINE uint64_t mrpc_word_high(uint64_t word)
 {
-    return pair[0] | pair[1];
+    return word & MRPC_HIGH_BITS;
+}
+
+MRPC_INLINE uint64_t mrpc_pair_high(mrpc_pair pair)
+{
+#ifdef __SSE2__
+    return (uint64_t)(unsigned)_mm_movemask_epi8((__m128i)pair);
+#else
+    return mrpc_word_high(pair[0] | pair[1]);
+#endif
 }
 
 /* 1 to 7 bytes as the low bytes of a word. */
@@ -86,7 +99,8 @@ MRPC_INLINE uint64_t mrpc_load_partial(const char *from, size_t size)
 }
 
 /* Copies 1 to MRPC_SHORT bytes and zero after them: up to MRPC_TEXT_PADDED(size) when `nul` is 1, up to
- * MRPC_PADDED(size) when it is 0. Returns the bits that are set in any byte, folded into 8 lanes. */
+ * MRPC_PADDED(size) when it is
+ * 0. Returns not 0 when a byte is not ASCII. */
 MRPC_INLINE uint64_t mrpc_copy_short(char *to, const char *from, size_t size, size_t nul)
 {
     if (size < 8) {
@@ -97,14 +111,14 @@ MRPC_INLINE uint64_t mrpc_copy_short(char *to, const char *from, size_t size, si
         memcpy(&word, from, size);
 #endif
         mrpc_store8(to, word);
-        return word;
+        return mrpc_word_high(word);
     }
     mrpc_store8(to + ((size - 1 + nul) & ~(size_t)7), 0);
     if (size < 16) {
         uint64_t first = mrpc_load8(from), last = mrpc_load8(from + size - 8);
         mrpc_store8(to, first);
         mrpc_store8(to + size - 8, last);
-        return first | last;
+        return mrpc_word_high(first | last);
     }
     mrpc_pair first = mrpc_load16(from), last = mrpc_load16(from + size - 16), all = first | last;
     if (size > 32) {
@@ -115,11 +129,10 @@ MRPC_INLINE uint64_t mrpc_copy_short(char *to, const char *from, size_t size, si
     }
     mrpc_store16(to, first);
     mrpc_store16(to + size - 16, last);
-    return mrpc_pair_bits(all);
+    return mrpc_pair_high(all);
 }
 
-/* Copies 1 to MRPC_SHORT bytes and writes nothing else. Returns the bits that are set in any byte, folded into 8 lanes.
- */
+/* Copies 1 to MRPC_SHORT bytes and writes nothing else. Returns not 0 when one is not ASCII. */
 MRPC_INLINE uint64_t mrpc_copy_exact(char *to, const char *from, size_t size)
 {
     if (size < 4) {
@@ -127,19 +140,19 @@ MRPC_INLINE uint64_t mrpc_copy_exact(char *to, const char *from, size_t size)
         to[0] = (char)first;
         to[size >> 1] = (char)middle;
         to[size - 1] = (char)last;
-        return (uint64_t)first | middle | last;
+        return (uint64_t)(first | middle | last) & 0x80;
     }
     if (size < 8) {
         uint32_t first = mrpc_load4(from), last = mrpc_load4(from + size - 4);
         memcpy(to, &first, sizeof first);
         memcpy(to + size - 4, &last, sizeof last);
-        return (uint64_t)first | last;
+        return mrpc_word_high((uint64_t)first | last);
     }
     if (size < 16) {
         uint64_t first = mrpc_load8(from), last = mrpc_load8(from + size - 8);
         mrpc_store8(to, first);
         mrpc_store8(to + size - 8, last);
-        return first | last;
+        return mrpc_word_high(first | last);
     }
     mrpc_pair first = mrpc_load16(from), last = mrpc_load16(from + size - 16), all = first | last;
     if (size > 32) {
@@ -150,19 +163,19 @@ MRPC_INLINE uint64_t mrpc_copy_exact(char *to, const char *from, size_t size)
     }
     mrpc_store16(to, first);
     mrpc_store16(to + size - 16, last);
-    return mrpc_pair_bits(all);
+    return mrpc_pair_high(all);
 }
 
-/* The bits that are set in any byte of a text of 1 to MRPC_SHORT - 1 bytes that is padded to words. */
-MRPC_INLINE uint64_t mrpc_padded_bits(const char *text, size_t size)
+/* Not 0 when a byte is not ASCII in a text of 1 to MRPC_SHORT - 1 bytes, padded with zero to words. */
+MRPC_INLINE uint64_t mrpc_padded_high(const char *text, size_t size)
 {
     const char *last = text + (size & ~(size_t)7); /* the word that holds the NUL */
     if (size < 16)
-        return mrpc_load8(text) | mrpc_load8(last);
+        return mrpc_word_high(mrpc_load8(text) | mrpc_load8(last));
     mrpc_pair all = mrpc_load16(text) | mrpc_load16(last - 8);
     if (size >= 32)
         all |= mrpc_load16(text + 16) | mrpc_load16(last - 24);
-    return mrpc_pair_bits(all);
+    return mrpc_pair_high(all);
 }
 
 /* How many bytes from `text` on are ASCII, counted in blocks of 8; at most `size`. */
@@ -172,10 +185,10 @@ MRPC_INLINE size_t mrpc_text_ascii(const uint8_t *text, size_t size)
     for (; size - at >= 64; at += 64) {
         mrpc_pair all = mrpc_load16(text + at) | mrpc_load16(text + at + 16) | mrpc_load16(text + at + 32) |
                         mrpc_load16(text + at + 48);
-        if (mrpc_pair_bits(all) & MRPC_HIGH_BITS)
+        if (mrpc_pair_high(all) != 0)
             break;
     }
-    while (size - at >= 8 && (mrpc_load8(text + at) & MRPC_HIGH_BITS) == 0)
+    while (size - at >= 8 && mrpc_word_high(mrpc_load8(text + at)) == 0)
         at += 8;
     return at;
 }
@@ -224,7 +237,7 @@ MRPC_OUTLINE bool mrpc_text_valid(const char *text, size_t size)
 MRPC_INLINE bool mrpc_text_copy(char *to, const char *from, size_t size)
 {
     if (MRPC_LIKELY(size <= MRPC_SHORT)) {
-        if (MRPC_LIKELY((mrpc_copy_short(to, from, size, 1) & MRPC_HIGH_BITS) == 0))
+        if (MRPC_LIKELY(mrpc_copy_short(to, from, size, 1) == 0))
             return true;
     } else {
         mrpc_store8(to + (size & ~(size_t)7), 0);
@@ -238,7 +251,7 @@ MRPC_INLINE bool mrpc_text_copy(char *to, const char *from, size_t size)
 MRPC_INLINE void mrpc_bytes_copy(char *to, const void *from, size_t size)
 {
     if (MRPC_LIKELY(size <= MRPC_SHORT)) {
-        mrpc_copy_short(to, (const char *)from, size, 0);
+        (void)mrpc_copy_short(to, (const char *)from, size, 0);
         return;
     }
     mrpc_store8(to + ((size - 1) & ~(size_t)7), 0);
