@@ -3,3 +3,9 @@
 bin_PROGRAMS += tools/mrpcctl
 tools_mrpcctl_SOURCES = tools/mrpcctl.c
 MAN_PAGES += docs/man/mrpcctl.1
+
+bin_PROGRAMS += tools/mrpc-module
+tools_mrpc_module_SOURCES = tools/mrpc-module.c tools/module.h tools/module_build.c tools/module_inspect.c
+tools_mrpc_module_CPPFLAGS = $(AM_CPPFLAGS) -DMRPC_INCLUDE_DIR='"$(includedir)"'
+tools_mrpc_module_LDADD = libmrpc-internal.la
+MAN_PAGES += docs/man/mrpc-module.1
