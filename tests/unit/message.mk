@@ -2,7 +2,7 @@
 # message.mk - tests of what works on messages of any type, with types written by hand
 EXTRA_DIST += tests/unit/message.mk
 
-MESSAGE_TESTS = tests/unit/test_message
+MESSAGE_TESTS = tests/unit/test_message tests/unit/test_message_text
 check_PROGRAMS += $(MESSAGE_TESTS)
 TESTS += $(MESSAGE_TESTS)
 
@@ -10,3 +10,5 @@ tests_unit_test_message_SOURCES = tests/unit/test_message.c tests/unit/message_t
 	$(FAILING_ALLOC_FILES)
 tests_unit_test_message_LDADD = $(TEST_LDADD)
 tests_unit_test_message_LDFLAGS = $(WRAP_ALLOCATIONS)
+tests_unit_test_message_text_SOURCES = tests/unit/test_message_text.c tests/unit/message_types.c tests/unit/message_types.h
+tests_unit_test_message_text_LDADD = $(TEST_LDADD)
