@@ -8,6 +8,7 @@
 
 #include <mrpc/marshal.h>
 
+#include "heap/arena.h"
 #include "marshal/gather.h"
 
 enum { FIRST_BLOCK_LIMIT = 65536 };
@@ -52,6 +53,7 @@ static mrpc_message *new_message(const mrpc_codec *codec, size_t size, mrpc_heap
     }
     memset(message, 0, codec->size);
     message->arena = arena;
+    mrpc_arena_set_root(arena, message);
     return message;
 }
 

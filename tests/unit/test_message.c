@@ -115,6 +115,42 @@ static void releasing_a_message_that_alone_names_its_arena_ends_it(void **state)
     mrpc_heap_unref(heap);
 }
 
+/* Decodes anything into a message with a sub-message, which names the arena as decoders do. */
+static int decode_leaf(mrpc_decoder *decoder, void *message)
+{
+    ((Everything *)message)->leaf = mrpc_message_new_in(&Leaf_type, message);
+    decoder->cursor = decoder->end;
+    return 0;
+}
+
+static int encode_nothing(mrpc_gather *gather, const void *message)
+{
+    (void)gather;
+    (void)message;
+    return 0;
+}
+
+static void releasing_a_part_of_a_decoded_message_leaves_it_alone(void **state)
+{
+    (void)state;
+    const mrpc_codec codec = {
+        .name = "test.Everything", .size = sizeof(Everything), .encode = encode_nothing, .decode = decode_leaf};
+    const mrpc_module module = {.table_size = sizeof module, .codec_count = 1, .codecs = &codec};
+    const mrpc_file file = {.table_size = sizeof file, .name = "test.proto", .linked = &module};
+    mrpc_type type = Everything_type;
+    type.file = &file;
+    mrpc_heap *heap = make_heap();
+    void *decoded = NULL;
+    assert_int_equal(mrpc_message_decode(&type, "x", 1, heap, &decoded, NULL), 0);
+    Everything *message = decoded;
+    mrpc_release(message->leaf);
+    assert_int_equal(message->leaf->number, 0);
+    assert_true(bytes_in_use(heap) > 0);
+    mrpc_release(message);
+    assert_int_equal(bytes_in_use(heap), 0);
+    mrpc_heap_unref(heap);
+}
+
 static void what_needs_memory_is_refused_without_an_arena(void **state)
 {
     (void)state;
@@ -623,6 +659,7 @@ int main(void)
         cmocka_unit_test(releasing_ends_the_whole_message),
         cmocka_unit_test(releasing_a_part_leaves_it_alone),
         cmocka_unit_test(releasing_a_message_that_alone_names_its_arena_ends_it),
+        cmocka_unit_test(releasing_a_part_of_a_decoded_message_leaves_it_alone),
         cmocka_unit_test(what_needs_memory_is_refused_without_an_arena),
         cmocka_unit_test(strings_are_copied_and_end_with_nul),
         cmocka_unit_test(a_string_can_be_set_to_a_part_of_itself),
