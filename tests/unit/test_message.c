@@ -473,8 +473,10 @@ static void unknown_fields_are_copied_and_compared(void **state)
     Everything *message = everything_new(NULL);
     message->base.unknown = make_unknown(message->base.arena, "\xf8\x06\x05", 3);
     message->leaf->base.unknown = make_unknown(message->base.arena, "\xf8\x06\x06", 3);
+    message->base.unknown->capacity = 64; /* there is room for more, which the copy does not have */
     Everything *copy = mrpc_message_copy(&Everything_type, message, NULL);
     assert_true(mrpc_message_equal(&Everything_type, message, copy));
+    assert_int_equal(copy->base.unknown->capacity, 3);
     assert_ptr_not_equal(copy->leaf->base.unknown, message->leaf->base.unknown);
     copy->leaf->base.unknown->data[2] = 7;
     assert_false(mrpc_message_equal(&Everything_type, message, copy));
