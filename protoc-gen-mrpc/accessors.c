@@ -138,8 +138,8 @@ static void write_set_memory(const schema_field *field, const char *member, outp
                 "    if (result != 0)\n"
                 "        return result;\n"
                 "    $M$ = value;\n",
-                "T", field->parent->c_name, "F", field->c_name, "P", pass.parameters, "K", pass.kind, "A", pass.arguments, "M",
-                member, NULL);
+                "T", field->parent->c_name, "F", field->c_name, "P", pass.parameters, "K", pass.kind, "A",
+                pass.arguments, "M", member, NULL);
     write_mark(field, "    ", out);
     output_text(out, "    return 0;\n}\n\n");
 }
@@ -206,7 +206,8 @@ static void write_add_value(const schema_field *field, output *out)
     };
     const char *body = bodies[field->type == MRPC_TYPE_STRING ? 0 : field->type == MRPC_TYPE_BYTES ? 1 : 2];
     passing pass = passing_of(field);
-    output_fill(out, "static inline int $T$_add_$F$($T$ *message, ", "T", field->parent->c_name, "F", field->c_name, NULL);
+    output_fill(out, "static inline int $T$_add_$F$($T$ *message, ", "T", field->parent->c_name, "F", field->c_name,
+                NULL);
     if (pass.parameters != NULL)
         output_text(out, pass.parameters);
     else

@@ -17,6 +17,7 @@ struct arena_block {
     alignas(max_align_t) char data[];
 };
 
+/* What is left in the block before is given up: pieces are small beside a block. */
 static struct arena_block *arena_grow(gen_arena *arena, size_t bytes)
 {
     size_t size = bytes > BLOCK_SIZE ? bytes : BLOCK_SIZE;

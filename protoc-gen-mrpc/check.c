@@ -67,13 +67,15 @@ static bool is_good_name(const char *name)
 static void check_names(const schema_file *file, diagnostics *list)
 {
     if (!is_good_name(file->name))
-        diagnostic_error(list, file, &file->syntax_location,
-                         "the file's name has a quote, backslash, asterisk, question mark or control character; rename it");
+        diagnostic_error(
+            list, file, &file->syntax_location,
+            "the file's name has a quote, backslash, asterisk, question mark or control character; rename it");
     for (size_t i = 0; i < file->dependency_count; i++)
         if (!is_good_name(file->dependencies[i]->name))
-            diagnostic_error(list, file, &file->dependency_locations[i],
-                             "the name of this import has a quote, backslash, asterisk, question mark or control character; "
-                             "rename the file");
+            diagnostic_error(
+                list, file, &file->dependency_locations[i],
+                "the name of this import has a quote, backslash, asterisk, question mark or control character; "
+                "rename the file");
 }
 
 void check_file(const schema_file *file, diagnostics *list)
@@ -81,7 +83,8 @@ void check_file(const schema_file *file, diagnostics *list)
     if (is_proto2(file)) {
         diagnostic_error(list, file, &file->syntax_location,
                          "%s is not supported by this version of mrpc; write syntax = \"proto3\";",
-                         file->syntax_location.line != 0 ? file->syntax : "a file without a syntax statement is proto2, which");
+                         file->syntax_location.line != 0 ? file->syntax
+                                                         : "a file without a syntax statement is proto2, which");
         return;
     }
     check_names(file, list);

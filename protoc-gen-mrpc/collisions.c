@@ -2,8 +2,8 @@
 /*
  * collisions.c - see collisions.h
  *
- * Every name that the generators define is claimed for the thing of the schema that it comes from. Members are claimed as
- * "STRUCT.MEMBER", which is no name in C, so that one table serves both.
+ * Every name that the generators define is claimed for the thing of the schema that it comes from. Members are claimed
+ * as "STRUCT.MEMBER", which is no name in C, so that one table serves both.
  */
 #include "collisions.h"
 
@@ -53,7 +53,8 @@ static void report(registry *r, const char *name, const origin *from, const orig
                      "%s needs the name %s%s in C, which %s (%s) has already; rename one of them%s", from->full_name,
                      dot != NULL ? "of a member " : "", dot != NULL ? dot + 1 : name, other->full_name,
                      diagnostic_place(r->arena, other->file, other->location),
-                     from->file != other->file ? " or give its package another prefix with --mrpc_opt=prefix=PKG:SHORT" : "");
+                     from->file != other->file ? " or give its package another prefix with --mrpc_opt=prefix=PKG:SHORT"
+                                               : "");
 }
 
 /* False: another thing has the name. */
@@ -86,10 +87,10 @@ static void claim_all(registry *r, const char *front, const char *const *backs, 
 }
 
 #define SUFFIX_NAME(suffix) #suffix,
-#define CLAIM_ALL(r, front, from, ...)                                                                            \
-    do {                                                                                                          \
-        static const char *const backs[] = {__VA_ARGS__};                                                         \
-        claim_all((r), (front), backs, sizeof backs / sizeof *backs, (from));                                     \
+#define CLAIM_ALL(r, front, from, ...)                                                                                 \
+    do {                                                                                                               \
+        static const char *const backs[] = {__VA_ARGS__};                                                              \
+        claim_all((r), (front), backs, sizeof backs / sizeof *backs, (from));                                          \
     } while (0)
 
 static void claim_enum(registry *r, const schema_enum *enumeration)
@@ -105,6 +106,7 @@ static void claim_enum(registry *r, const schema_enum *enumeration)
     }
 }
 
+/* Mirrors accessors.c: a field of each kind has its own functions. */
 static void claim_functions(registry *r, const schema_field *field, const origin *from)
 {
     const char *type = field->parent->c_name;
@@ -165,6 +167,7 @@ static void claim_message(registry *r, const schema_message *message)
         claim_enum(r, message->enums[i]);
 }
 
+/* Mirrors service.c. */
 static void claim_method(registry *r, const schema_method *method)
 {
     const origin from = {method->full_name, method->file, &method->location};

@@ -10,7 +10,8 @@ static int at_least_one(int number)
     return number > 0 ? number : 1;
 }
 
-void diagnostic_error(diagnostics *list, const schema_file *file, const schema_location *location, const char *format, ...)
+void diagnostic_error(diagnostics *list, const schema_file *file, const schema_location *location, const char *format,
+                      ...)
 {
     if (list->count++ >= DIAGNOSTIC_LIMIT)
         return;

@@ -16,8 +16,8 @@ typedef struct diagnostics {
 } diagnostics;
 
 /* Adds "file:line:column: error: …". What the text says: what is wrong, and what to do about it. */
-void diagnostic_error(diagnostics *list, const schema_file *file, const schema_location *location, const char *format, ...)
-    MRPC_PRINTF(4, 5);
+void diagnostic_error(diagnostics *list, const schema_file *file, const schema_location *location, const char *format,
+                      ...) MRPC_PRINTF(4, 5);
 
 /* "file:line:column" of a second place, for use in such a text; in `arena`. */
 const char *diagnostic_place(gen_arena *arena, const schema_file *file, const schema_location *location);

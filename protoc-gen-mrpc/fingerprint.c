@@ -2,8 +2,8 @@
 /*
  * fingerprint.c - see fingerprint.h
  *
- * A fingerprint is XXH3 (64 bits, no seed) of a text. Its lines end in a newline and their words are separated by one space.
- * The messages that a type reaches, itself included, are written in the order of their full names:
+ * A fingerprint is XXH3 (64 bits, no seed) of a text. Its lines end in a newline and their words are separated by one
+ * space. The messages that a type reaches, itself included, are written in the order of their full names:
  *
  *   schema:  "mrpc-schema 1 ROOT"
  *            "message NAME" then, by number, "field NUMBER NAME TYPE KIND [ONEOF|packed] [TYPE-NAME]"

@@ -2,8 +2,8 @@
 /*
  * generator.h - the steps from a schema to generated files
  *
- * A run checks the schema (check.h), names everything (names.h), lays the structs out (layout.h), hashes (fingerprint.h),
- * and then calls each generator below for each file that protoc wants. Generators only read.
+ * A run checks the schema (check.h), names everything (names.h), lays the structs out (layout.h), hashes
+ * (fingerprint.h), and then calls each generator below for each file that protoc wants. Generators only read.
  */
 #ifndef MRPC_GEN_GENERATOR_H
 #define MRPC_GEN_GENERATOR_H
@@ -16,7 +16,7 @@
 /* The whole run; a plugin_generator. */
 int generate_all(const plugin_request *request, output *error);
 
-/* Each writes one kind of file, whole. Returns 0, or MRPC_E…; what is wrong with `out` itself is seen in out->failed. */
+/* Each writes one kind of file, whole. Returns 0, or MRPC_E…; whether `out` itself is complete says out->failed. */
 int generate_header(const schema_file *file, const gen_options *options, output *out);  /* FILE.mrpc.h */
 int generate_source(const schema_file *file, const gen_options *options, output *out);  /* FILE.mrpc.c */
 int generate_marshal(const schema_file *file, const gen_options *options, output *out); /* FILE.marshal.c */

@@ -2,6 +2,7 @@
 /* header.c - FILE.mrpc.h: what surrounds its parts, see generator.h */
 #include "generator.h"
 
+/* What stood before and behind the thing becomes one comment above it. */
 void generate_comment(output *out, int indent, const schema_location *location, bool deprecated)
 {
     output text = {0};

@@ -2,8 +2,9 @@
 /*
  * imports.c - see imports.h
  *
- * An import is needed for a type of its own, for one of a file that it imports publicly, or because it is a public import
- * itself: whoever imports this file may use its types. One that only options need is not: nothing may be generated for it.
+ * An import is needed for a type of its own, for one of a file that it imports publicly, or because it is a public
+ * import itself: whoever imports this file may use its types. One that only options need is not: nothing may be
+ * generated for it.
  */
 #include "imports.h"
 

@@ -6,7 +6,8 @@
 #include "arena.h"
 #include "schema.h"
 
-/* Fills what schema.h says that imports.c fills. The file's imports must be done, and its layout. Returns 0 or MRPC_ENOMEM. */
+/* Fills what schema.h says that imports.c fills. The file's imports must be done, and its layout. Returns 0 or
+ * MRPC_ENOMEM. */
 int imports_assign(schema_file *file, gen_arena *arena);
 
 #endif /* MRPC_GEN_IMPORTS_H */

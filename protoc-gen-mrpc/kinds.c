@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+/* A message has presence whatever the schema says. Keys and scalar values of maps have none: an entry has both. */
 mrpc_field_kind schema_kind(const schema_field *field)
 {
     if (field->is_map)
@@ -14,7 +15,8 @@ mrpc_field_kind schema_kind(const schema_field *field)
         return MRPC_FIELD_ONEOF;
     if (field->message != NULL)
         return MRPC_FIELD_OPTIONAL;
-    return field->presence == PRESENCE_IMPLICIT || field->parent->is_map_entry ? MRPC_FIELD_IMPLICIT : MRPC_FIELD_OPTIONAL;
+    return field->presence == PRESENCE_IMPLICIT || field->parent->is_map_entry ? MRPC_FIELD_IMPLICIT
+                                                                               : MRPC_FIELD_OPTIONAL;
 }
 
 static int by_number(const void *a, const void *b)

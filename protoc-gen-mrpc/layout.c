@@ -62,7 +62,8 @@ static void add_oneof(schema_message *message, schema_oneof *oneof)
     measure_union(oneof);
     add_member(message, (schema_member){
                             .kind = MEMBER_UNION, .oneof = oneof, .size = oneof->size, .alignment = oneof->alignment});
-    add_member(message, (schema_member){.kind = MEMBER_CASE, .oneof = oneof, .size = CASE_SIZE, .alignment = CASE_SIZE});
+    add_member(message,
+               (schema_member){.kind = MEMBER_CASE, .oneof = oneof, .size = CASE_SIZE, .alignment = CASE_SIZE});
 }
 
 /* All members in the order of the schema. */
@@ -76,8 +77,9 @@ static int collect_members(schema_message *message, gen_arena *arena)
         schema_field *field = message->fields[i];
         size_t size = value_size(field);
         if (field->oneof == NULL)
-            add_member(message, (schema_member){
-                                    .kind = MEMBER_FIELD, .field = field, .size = size, .alignment = alignment_of(size)});
+            add_member(
+                message,
+                (schema_member){.kind = MEMBER_FIELD, .field = field, .size = size, .alignment = alignment_of(size)});
         else if (field->oneof->fields[0] == field)
             add_oneof(message, field->oneof);
         if (schema_has_flag(field))

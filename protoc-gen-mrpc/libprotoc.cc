@@ -22,14 +22,21 @@
 
 namespace pb = google::protobuf;
 
-namespace {
+namespace
+{
 
-class SchemaBuilder {
+class SchemaBuilder
+{
   public:
-    explicit SchemaBuilder(gen_arena *arena) : arena_(arena) {}
+    explicit SchemaBuilder(gen_arena *arena) : arena_(arena)
+    {
+    }
 
     schema_file *File(const pb::FileDescriptor *file);
-    const std::vector<const pb::FileDescriptor *> &order() const { return order_; }
+    const std::vector<const pb::FileDescriptor *> &order() const
+    {
+        return order_;
+    }
 
   private:
     template <typename T> T *New(size_t count = 1)
@@ -39,7 +46,10 @@ class SchemaBuilder {
             throw std::bad_alloc();
         return static_cast<T *>(memory);
     }
-    const char *Text(const std::string &text) { return arena_text(arena_, text.data(), text.size()); }
+    const char *Text(const std::string &text)
+    {
+        return arena_text(arena_, text.data(), text.size());
+    }
 
     template <typename D> schema_location Location(const D *descriptor);
     schema_location PathLocation(const pb::FileDescriptor *file, const std::vector<int> &path);
@@ -66,7 +76,8 @@ class SchemaBuilder {
 
 schema_location SchemaBuilder::ToLocation(const pb::SourceLocation &source)
 {
-    return {source.start_line + 1, source.start_column + 1, Text(source.leading_comments), Text(source.trailing_comments)};
+    return {source.start_line + 1, source.start_column + 1, Text(source.leading_comments),
+            Text(source.trailing_comments)};
 }
 
 template <typename D> schema_location SchemaBuilder::Location(const D *descriptor)
@@ -225,8 +236,7 @@ void SchemaBuilder::FillImports(const pb::FileDescriptor *source, schema_file *f
     file->dependency_locations = New<schema_location>(file->dependency_count);
     for (int i = 0; i < source->dependency_count(); i++) {
         file->dependencies[i] = File(source->dependency(i));
-        file->dependency_locations[i] =
-            PathLocation(source, {pb::FileDescriptorProto::kDependencyFieldNumber, i});
+        file->dependency_locations[i] = PathLocation(source, {pb::FileDescriptorProto::kDependencyFieldNumber, i});
     }
     for (int i = 0; i < source->public_dependency_count(); i++)
         for (size_t j = 0; j < file->dependency_count; j++)
@@ -281,12 +291,21 @@ struct Answer {
     pb::compiler::GeneratorContext *context;
 };
 
-class Generator : public pb::compiler::CodeGenerator {
+class Generator : public pb::compiler::CodeGenerator
+{
   public:
-    explicit Generator(plugin_generator *generator) : generator_(generator) {}
+    explicit Generator(plugin_generator *generator) : generator_(generator)
+    {
+    }
 
-    uint64_t GetSupportedFeatures() const override { return FEATURE_PROTO3_OPTIONAL; }
-    bool HasGenerateAll() const override { return true; }
+    uint64_t GetSupportedFeatures() const override
+    {
+        return FEATURE_PROTO3_OPTIONAL;
+    }
+    bool HasGenerateAll() const override
+    {
+        return true;
+    }
 
     bool Generate(const pb::FileDescriptor *file, const std::string &parameter, pb::compiler::GeneratorContext *context,
                   std::string *error) const override
@@ -352,7 +371,8 @@ bool WriteAll(pb::io::ZeroCopyOutputStream *stream, const char *data, size_t siz
 extern "C" int plugin_write(const plugin_request *request, const char *name, const char *data, size_t size)
 {
     try {
-        std::unique_ptr<pb::io::ZeroCopyOutputStream> stream(static_cast<Answer *>(request->context)->context->Open(name));
+        std::unique_ptr<pb::io::ZeroCopyOutputStream> stream(
+            static_cast<Answer *>(request->context)->context->Open(name));
         return WriteAll(stream.get(), data, size) ? 0 : MRPC_ENOMEM;
     } catch (const std::exception &) {
         return MRPC_ENOMEM;

@@ -32,6 +32,7 @@ static int show_version(void)
     return puts("protoc-gen-mrpc " MRPC_VERSION_STRING) == EOF || fflush(stdout) != 0;
 }
 
+/* protoc gives no arguments and a request on standard input; anything else is a person. */
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "--help") == 0)

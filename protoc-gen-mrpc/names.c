@@ -12,8 +12,8 @@ typedef struct naming {
     const schema_file *file;
 } naming;
 
-/* Whether `name`, with the underscores at its end taken away, is what `reserved` refuses. So the escaped form of one name
- * is never the plain form of another. */
+/* Whether `name`, with the underscores at its end taken away, is what `reserved` refuses. So the escaped form of one
+ * name is never the plain form of another. */
 static bool is_reserved(const char *name, bool (*reserved)(const char *name))
 {
     char stem[64];
@@ -45,8 +45,8 @@ static bool is_bad_global(const char *name)
     return is_library_name(name) || names_reserved_global(name);
 }
 
-/* The C name of something that stands in `scope` (a prefix that ends in an underscore, or ""). `suffix` says which last parts
- * belong to generated functions there; NULL for none. */
+/* The C name of something that stands in `scope` (a prefix that ends in an underscore, or ""). `suffix` says which last
+ * parts belong to generated functions there; NULL for none. */
 static const char *global_name(naming *n, const char *scope, const char *name, bool (*suffix)(const char *name))
 {
     const char *whole = arena_printf(n->arena, "%s%s", scope, name);
@@ -54,6 +54,7 @@ static const char *global_name(naming *n, const char *scope, const char *name, b
     return escape ? arena_printf(n->arena, "%s_", whole) : whole;
 }
 
+/* Values are siblings of their enum, as in protobuf's own scoping. */
 static void name_enum(naming *n, schema_enum *enumeration, const char *scope, bool (*suffix)(const char *name))
 {
     enumeration->c_name = global_name(n, scope, enumeration->name, suffix);
@@ -76,12 +77,14 @@ static bool is_derived_member(const schema_message *message, const char *name)
     return false;
 }
 
+/* Members of a union have no neighbours but each other. */
 static const char *member_name(naming *n, const schema_message *message, const char *name, bool in_union)
 {
     bool escape = is_reserved(name, names_reserved_word) || (!in_union && is_derived_member(message, name));
     return escape ? arena_printf(n->arena, "%s_", name) : name;
 }
 
+/* An entry of a map is called after its field, not after the CamelCase name that protoc makes up for it. */
 static void name_members(naming *n, schema_message *message)
 {
     for (size_t i = 0; i < message->field_count; i++) {
@@ -109,11 +112,11 @@ static void name_message(naming *n, schema_message *message, const char *scope, 
 static const char *scalar_type(mrpc_field_type type)
 {
     static const char *const names[] = {
-        [MRPC_TYPE_DOUBLE] = "double",      [MRPC_TYPE_FLOAT] = "float",        [MRPC_TYPE_INT64] = "int64_t",
-        [MRPC_TYPE_UINT64] = "uint64_t",    [MRPC_TYPE_INT32] = "int32_t",      [MRPC_TYPE_FIXED64] = "uint64_t",
-        [MRPC_TYPE_FIXED32] = "uint32_t",   [MRPC_TYPE_BOOL] = "bool",          [MRPC_TYPE_STRING] = "mrpc_string",
-        [MRPC_TYPE_BYTES] = "mrpc_bytes",   [MRPC_TYPE_UINT32] = "uint32_t",    [MRPC_TYPE_SFIXED32] = "int32_t",
-        [MRPC_TYPE_SFIXED64] = "int64_t",   [MRPC_TYPE_SINT32] = "int32_t",     [MRPC_TYPE_SINT64] = "int64_t",
+        [MRPC_TYPE_DOUBLE] = "double",    [MRPC_TYPE_FLOAT] = "float",     [MRPC_TYPE_INT64] = "int64_t",
+        [MRPC_TYPE_UINT64] = "uint64_t",  [MRPC_TYPE_INT32] = "int32_t",   [MRPC_TYPE_FIXED64] = "uint64_t",
+        [MRPC_TYPE_FIXED32] = "uint32_t", [MRPC_TYPE_BOOL] = "bool",       [MRPC_TYPE_STRING] = "mrpc_string",
+        [MRPC_TYPE_BYTES] = "mrpc_bytes", [MRPC_TYPE_UINT32] = "uint32_t", [MRPC_TYPE_SFIXED32] = "int32_t",
+        [MRPC_TYPE_SFIXED64] = "int64_t", [MRPC_TYPE_SINT32] = "int32_t",  [MRPC_TYPE_SINT64] = "int64_t",
     };
     return names[type];
 }
@@ -130,6 +133,7 @@ static const char *scalar_list(gen_arena *arena, const schema_field *field)
     return arena_printf(arena, "mrpc_%.*s_list", (int)size, type);
 }
 
+/* The types of members need the names of all messages of the file, hence a pass of their own. */
 static void type_field(naming *n, schema_field *field)
 {
     bool is_message = field->type == MRPC_TYPE_MESSAGE || field->type == MRPC_TYPE_GROUP;
@@ -142,7 +146,8 @@ static void type_field(naming *n, schema_field *field)
     if (field->is_map)
         field->c_type = arena_printf(n->arena, "%s_%s_map", field->parent->c_name, field->c_name);
     else if (field->repeated)
-        field->c_type = is_message ? arena_printf(n->arena, "%s_list", field->message->c_name) : scalar_list(n->arena, field);
+        field->c_type =
+            is_message ? arena_printf(n->arena, "%s_list", field->message->c_name) : scalar_list(n->arena, field);
     else
         field->c_type = field->c_element;
 }
@@ -185,6 +190,7 @@ static const char *file_prefix(const schema_file *file, const gen_options *optio
     return copy;
 }
 
+/* Enums of the top level come first only because messages refer to them; the order does not change any name. */
 int names_assign(schema_file *file, const gen_options *options, gen_arena *arena)
 {
     naming n = {arena, file};

@@ -21,6 +21,7 @@ static bool is_identifier(const char *text)
     return true;
 }
 
+/* The same prefix may be given twice: build systems repeat options. */
 static int set_prefix(gen_options *options, const char *value, gen_arena *arena, output *error)
 {
     const char *colon = strchr(value, ':');
@@ -44,6 +45,7 @@ static int set_prefix(gen_options *options, const char *value, gen_arena *arena,
     return 0;
 }
 
+/* The text stands in a C string, in an ELF note and in mrpcctl's table: nothing that would need quoting anywhere. */
 static int set_stamp(gen_options *options, const char *value, gen_arena *arena, output *error)
 {
     (void)arena;
@@ -52,7 +54,8 @@ static int set_stamp(gen_options *options, const char *value, gen_arena *arena, 
     for (size_t i = 0; i < size; i++)
         printable &= isgraph((unsigned char)value[i]) != 0 && value[i] != '"' && value[i] != '\\';
     if (size >= MRPC_STAMP_SIZE || !printable) {
-        output_printf(error, "option stamp=%s: expected at most %d characters of ASCII without blanks, quotes and backslashes",
+        output_printf(error,
+                      "option stamp=%s: expected at most %d characters of ASCII without blanks, quotes and backslashes",
                       value, MRPC_STAMP_SIZE - 1);
         return MRPC_EINVAL;
     }
@@ -76,14 +79,15 @@ static int set_threshold(gen_options *options, const char *value, gen_arena *are
 
 static option_setter *find_setter(const char *name)
 {
-#define OPTION_FIND(option, argument, help)                                                                       \
-    if (strcmp(name, #option) == 0)                                                                               \
+#define OPTION_FIND(option, argument, help)                                                                            \
+    if (strcmp(name, #option) == 0)                                                                                    \
         return set_##option;
     GEN_OPTION_TABLE(OPTION_FIND)
 #undef OPTION_FIND
     return NULL;
 }
 
+/* The list of options in the error comes from the same table as the parser. */
 static int set_option(gen_options *options, const char *name, const char *value, gen_arena *arena, output *error)
 {
     option_setter *setter = find_setter(name);
@@ -100,6 +104,7 @@ static int set_option(gen_options *options, const char *name, const char *value,
     return setter(options, value, arena, error);
 }
 
+/* protoc joins several --mrpc_opt with commas; an empty item is what `--mrpc_opt=` gives. */
 int options_parse(gen_options *options, const char *parameter, gen_arena *arena, output *error)
 {
     *options = (gen_options){.stamp = ""};

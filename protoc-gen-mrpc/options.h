@@ -10,9 +10,10 @@
 #include "output.h"
 
 /* X(name, argument, "help"): the one table behind the parser, its error message and --help. */
-#define GEN_OPTION_TABLE(X)                                                                                       \
-    X(prefix, "PKG:SHORT", "names of package PKG begin with SHORT_ (with nothing when SHORT is empty); may be repeated") \
-    X(stamp, "TEXT", "up to 15 characters that name this build of the marshal code")                              \
+#define GEN_OPTION_TABLE(X)                                                                                            \
+    X(prefix, "PKG:SHORT",                                                                                             \
+      "names of package PKG begin with SHORT_ (with nothing when SHORT is empty); may be repeated")                    \
+    X(stamp, "TEXT", "up to 15 characters that name this build of the marshal code")                                   \
     X(threshold, "N", "reference bytes and numeric lists of N bytes or more; without it the runtime decides")
 
 typedef struct gen_prefix {

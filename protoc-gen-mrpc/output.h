@@ -42,7 +42,7 @@ void output_literal(output *out, const char *text);
 /* Writes bytes as the elements of an initializer, sixteen a line, indented by four spaces. */
 void output_bytes(output *out, const uint8_t *bytes, size_t size);
 
-/* Writes what stands in a .proto's comment as a C comment, each line after `indent` spaces; nothing for an empty one. */
+/* Writes what stands in a .proto's comment as a C comment, indented by `indent` spaces; nothing for an empty one. */
 void output_comment(output *out, int indent, const char *text);
 
 /* The text so far, never NULL; valid until the next write. */

@@ -16,6 +16,7 @@ static bool is_one_of(const char *name, const char *const *words, size_t count)
     return false;
 }
 
+/* clang-format off */
 /* Keywords of C up to C23 and of C++ up to C++23, with those that GNU C adds, and the operators that are words. */
 static const char *const keywords[] = {
     "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char",
@@ -28,6 +29,7 @@ static const char *const keywords[] = {
     "throw", "true", "try", "typedef", "typeid", "typename", "typeof", "typeof_unqual", "union", "unsigned", "using",
     "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq",
 };
+/* clang-format on */
 
 bool names_reserved_word(const char *name)
 {

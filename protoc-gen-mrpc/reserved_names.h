@@ -7,6 +7,8 @@
 #ifndef MRPC_GEN_RESERVED_NAMES_H
 #define MRPC_GEN_RESERVED_NAMES_H
 
+/* clang-format off */
+
 /* Macros that are replaced wherever they stand, and those with parameters that are known to surprise. */
 static const char *const macro_names[] = {
     "ACCESSPERMS", "AF_ALG", "AF_APPLETALK", "AF_ASH", "AF_ATMPVC", "AF_ATMSVC", "AF_AX25", "AF_BLUETOOTH",
@@ -273,5 +275,7 @@ static const char *const library_names[] = {
     "wctype_l", "wctype_t", "wint_t", "wmemchr", "wmemcmp", "wmemcpy", "wmemmove", "wmemset", "wprintf", "write",
     "writev", "wscanf", "y0", "y0f", "y0l", "y1", "y1f", "y1l", "yn", "ynf", "ynl",
 };
+
+/* clang-format on */
 
 #endif /* MRPC_GEN_RESERVED_NAMES_H */

@@ -3,8 +3,8 @@
  * schema.h - what the generator knows of a .proto file, in plain C
  *
  * libprotoc.cc, the only C++ here, fills these structs from libprotobuf's descriptors; all else in this folder is C and
- * reads them. Everything lives until the plugin ends and is never changed after the schema was made, but for the members
- * under "filled by", which names.c and layout.c set.
+ * reads them. Everything lives until the plugin ends and is never changed after the schema was made, but for the
+ * members under "filled by", which the files named there set.
  */
 #ifndef MRPC_GEN_SCHEMA_H
 #define MRPC_GEN_SCHEMA_H
@@ -41,7 +41,7 @@ struct schema_enum {
     const schema_message *parent; /* NULL at the top of the file */
     schema_enum_value *values;    /* in the order of the file */
     size_t value_count;
-    bool closed;                  /* proto2 */
+    bool closed; /* proto2 */
     bool deprecated;
     schema_location location;
     const char *c_name; /* filled by names.c */
@@ -54,17 +54,17 @@ struct schema_field {
     int32_t number;
     mrpc_field_type type;
     bool repeated, packed, is_map;
-    schema_presence presence;     /* of a singular field outside a oneof */
-    schema_message *message;      /* type MESSAGE or GROUP; of a map: the entry */
-    schema_enum *enumeration;     /* type ENUM */
-    schema_oneof *oneof;          /* real oneofs only, not the one behind `optional` */
+    schema_presence presence; /* of a singular field outside a oneof */
+    schema_message *message;  /* type MESSAGE or GROUP; of a map: the entry */
+    schema_enum *enumeration; /* type ENUM */
+    schema_oneof *oneof;      /* real oneofs only, not the one behind `optional` */
     schema_message *parent;
     bool deprecated;
     schema_location location;
-    const char *c_name; /* filled by names.c: the member */
-    const char *c_element; /* filled by names.c: the type of a value, of one element when repeated: "int32_t", "a_b_C *" */
-    const char *c_type; /* filled by names.c: the type of the member; a list or a map when repeated */
-    size_t offset;      /* filled by layout.c: in the struct, LP64 */
+    const char *c_name;     /* filled by names.c: the member */
+    const char *c_element;  /* filled by names.c: the type of one value or element, as "int32_t" or "a_b_C *" */
+    const char *c_type;     /* filled by names.c: the type of the member; a list or a map when repeated */
+    size_t offset;          /* filled by layout.c: in the struct, LP64 */
     size_t presence_offset; /* filled by layout.c: has_… or the case; 0 when there is none */
 };
 
@@ -74,9 +74,9 @@ struct schema_oneof {
     size_t field_count;
     schema_message *parent;
     schema_location location;
-    const char *c_name;             /* filled by names.c: the union; the case is NAME_case */
-    size_t offset, case_offset;     /* filled by layout.c */
-    size_t size, alignment;         /* of the union; filled by layout.c */
+    const char *c_name;         /* filled by names.c: the union; the case is NAME_case */
+    size_t offset, case_offset; /* filled by layout.c */
+    size_t size, alignment;     /* of the union; filled by layout.c */
 };
 
 /* A member of a generated struct. */
@@ -98,7 +98,7 @@ struct schema_message {
     const char *name, *full_name;
     const schema_file *file;
     schema_message *parent;
-    schema_field **fields;   /* in the order of the file */
+    schema_field **fields; /* in the order of the file */
     size_t field_count;
     schema_oneof **oneofs;
     size_t oneof_count;
@@ -109,16 +109,16 @@ struct schema_message {
     bool is_map_entry;
     bool deprecated;
     schema_location location;
-    const char *c_name;      /* filled by names.c */
-    schema_member *members;  /* filled by layout.c: those of the struct behind its head, in their order */
+    const char *c_name;     /* filled by names.c */
+    schema_member *members; /* filled by layout.c: those of the struct behind its head, in their order */
     size_t member_count;
-    size_t size;             /* filled by layout.c */
-    size_t index;            /* among all messages of the file, depth first, entries included; filled by layout.c */
+    size_t size;  /* filled by layout.c */
+    size_t index; /* among all messages of the file, depth first, entries included; filled by layout.c */
     mrpc_fingerprint fingerprint; /* filled by fingerprint.c */
-    const char *schema_text; /* filled by fingerprint.c: its part of the canonical texts */
+    const char *schema_text;      /* filled by fingerprint.c: its part of the canonical texts */
     const char *layout_text;
     size_t schema_text_size, layout_text_size;
-    size_t mark;             /* for walks over the schema: the number of the last walk that came here */
+    size_t mark; /* for walks over the schema: the number of the last walk that came here */
 };
 
 typedef struct schema_method {
@@ -149,7 +149,7 @@ struct schema_file {
     bool *public_dependency; /* as many */
     bool *dependency_needed; /* as many; filled by imports.c: whether generated code needs that of the import */
     size_t dependency_count;
-    const schema_file **provided; /* filled by imports.c: this file and, through public imports, others: what its header brings */
+    const schema_file **provided; /* filled by imports.c: what the header brings: this file and public imports */
     size_t provided_count;
     schema_message **messages;
     size_t message_count;
@@ -163,12 +163,12 @@ struct schema_file {
     schema_location *dependency_locations;
     schema_message **all_messages; /* filled by layout.c: by index; the order of mrpc_file.types */
     size_t all_message_count;
-    schema_message **module_messages; /* filled by fingerprint.c: those of its marshal module, by codec: all_messages, then those
-                                         of other files that they and the methods reach */
+    schema_message **module_messages; /* filled by fingerprint.c: those of its marshal module, by codec: all_messages,
+                                         then those of other files that they and the methods reach */
     size_t module_message_count;
-    const char *c_prefix; /* filled by names.c: "a_b_" */
-    const char *c_header; /* filled by names.c: "a/b.mrpc.h", as it is included */
-    const char *c_symbol; /* filled by names.c: the file's name as part of a C name, see names_symbol() */
+    const char *c_prefix;         /* filled by names.c: "a_b_" */
+    const char *c_header;         /* filled by names.c: "a/b.mrpc.h", as it is included */
+    const char *c_symbol;         /* filled by names.c: the file's name as part of a C name, see names_symbol() */
     mrpc_fingerprint fingerprint; /* filled by fingerprint.c: of module_messages */
 };
 

@@ -2,8 +2,8 @@
 /*
  * service.c - client stubs and server skeletons in FILE.mrpc.h: typed names for the calls of <mrpc/call.h>
  *
- * Handlers and callbacks keep their own types until they are handed over, where all pointers to functions that differ only in what
- * their parameters point to are called alike.
+ * Handlers and callbacks keep their own types until they are handed over, where all pointers to functions that differ
+ * only in what their parameters point to are called alike.
  */
 #include "generator.h"
 
@@ -21,8 +21,8 @@ typedef struct stub {
 
 static void fill(const stub *s, const char *template_text)
 {
-    output_fill(s->out, template_text, "M", s->method->c_name, "Q", s->method->request->c_name, "R", s->method->reply->c_name, "S",
-                s->service->c_name, "I", s->index, NULL);
+    output_fill(s->out, template_text, "M", s->method->c_name, "Q", s->method->request->c_name, "R",
+                s->method->reply->c_name, "S", s->service->c_name, "I", s->index, NULL);
 }
 
 /* --- client --- */
@@ -95,7 +95,8 @@ static void write_open(const stub *s)
                 "    return result;\n"
                 "}\n"
                 "\n",
-                "M", s->method->c_name, "S", s->service->c_name, "I", s->index, "A", s->argument, "P", s->parameter, NULL);
+                "M", s->method->c_name, "S", s->service->c_name, "I", s->index, "A", s->argument, "P", s->parameter,
+                NULL);
 }
 
 static void write_start(const stub *s)
@@ -120,7 +121,8 @@ static void write_start(const stub *s)
                 "    return result;\n"
                 "}\n"
                 "\n",
-                "M", s->method->c_name, "S", s->service->c_name, "I", s->index, "A", s->argument, "P", s->parameter, NULL);
+                "M", s->method->c_name, "S", s->service->c_name, "I", s->index, "A", s->argument, "P", s->parameter,
+                NULL);
 }
 
 static void write_client_sending(const stub *s)
@@ -265,8 +267,8 @@ static void write_handlers(const schema_service *service, output *out)
     for (size_t i = 0; i < service->method_count; i++) {
         const schema_method *method = &service->methods[i];
         generate_comment(out, 4, &method->location, method->deprecated);
-        output_fill(out, "    void (*$F$)($M$_call *call, const $Q$ *request, void *state);\n", "F", method->c_member, "M",
-                    method->c_name, "Q", method->request->c_name, NULL);
+        output_fill(out, "    void (*$F$)($M$_call *call, const $Q$ *request, void *state);\n", "F", method->c_member,
+                    "M", method->c_name, "Q", method->request->c_name, NULL);
     }
     if (service->method_count == 0)
         output_text(out, "    void (*none)(void); /* the service has no methods */\n");

@@ -16,12 +16,13 @@ static void write_assertions(const schema_message *message, output *out)
         const schema_member *member = &message->members[i];
         bool has = member->kind == MEMBER_HAS, is_case = member->kind == MEMBER_CASE;
         const char *name = member->oneof != NULL ? member->oneof->c_name : member->field->c_name;
-        output_printf(out, " &&\n                   offsetof(%s, %s%s%s) == %zu", message->c_name, has ? "has_" : "", name,
-                      is_case ? "_case" : "", member->offset);
+        output_printf(out, " &&\n                   offsetof(%s, %s%s%s) == %zu", message->c_name, has ? "has_" : "",
+                      name, is_case ? "_case" : "", member->offset);
     }
     output_printf(out, ",\n               \"%s is not laid out as the generator expects\");\n", message->c_name);
 }
 
+/* Where pointers have another size the struct is laid out differently, and MRPC_LAYOUT() makes the fingerprint 0. */
 static void write_all_assertions(const schema_file *file, output *out)
 {
     if (file->all_message_count == 0)
@@ -32,6 +33,7 @@ static void write_all_assertions(const schema_file *file, output *out)
     output_text(out, "#endif\n\n");
 }
 
+/* By number, because the library looks names up by it; parsing a name goes through all. */
 static void write_enum(const schema_enum *enumeration, output *out)
 {
     const schema_enum_value **values = calloc(enumeration->value_count + 1, sizeof(schema_enum_value *));
@@ -67,6 +69,7 @@ static const char *const type_names[] = {
     [MRPC_TYPE_SINT32] = "MRPC_TYPE_SINT32",     [MRPC_TYPE_SINT64] = "MRPC_TYPE_SINT64",
 };
 
+/* Offsets are left to the C compiler, so that the table is right wherever the file is compiled. */
 static void write_presence(const schema_field *field, output *out)
 {
     const char *type = field->parent->c_name;
@@ -95,6 +98,7 @@ static void write_field(const schema_field *field, output *out)
         output_text(out, "NULL, NULL},\n");
 }
 
+/* By number, as the library and a decoder search them. */
 static void write_fields(const schema_message *message, output *out)
 {
     const schema_field **fields = calloc(message->field_count + 1, sizeof(schema_field *));
@@ -112,7 +116,8 @@ static void write_fields(const schema_message *message, output *out)
 
 static void write_fingerprint(const mrpc_fingerprint *fingerprint, output *out)
 {
-    output_printf(out, "{UINT64_C(0x%016" PRIx64 "), MRPC_LAYOUT(0x%016" PRIx64 ")}", fingerprint->schema, fingerprint->layout);
+    output_printf(out, "{UINT64_C(0x%016" PRIx64 "), MRPC_LAYOUT(0x%016" PRIx64 ")}", fingerprint->schema,
+                  fingerprint->layout);
 }
 
 static void write_type(const schema_message *message, output *out)
@@ -120,8 +125,8 @@ static void write_type(const schema_message *message, output *out)
     if (message->field_count != 0)
         write_fields(message, out);
     output_printf(out, "const mrpc_type %s_type = {\n", message->c_name);
-    output_printf(out, "    sizeof(mrpc_type), sizeof(%s), \"%s\", &mrpc_file_%s,\n", message->c_name, message->full_name,
-                  message->file->c_symbol);
+    output_printf(out, "    sizeof(mrpc_type), sizeof(%s), \"%s\", &mrpc_file_%s,\n", message->c_name,
+                  message->full_name, message->file->c_symbol);
     output_printf(out, "    %zu, %zu, ", message->index, message->field_count);
     if (message->field_count != 0)
         output_printf(out, "%s_fields", message->c_name);
@@ -139,13 +144,16 @@ static void write_message(const schema_message *message, output *out)
     write_type(message, out);
 }
 
-static void write_method(const schema_file *file, const schema_service *service, const schema_method *method, output *out)
+/* A method's messages may be of other files: their codecs are numbered in the module of the service's file. */
+static void write_method(const schema_file *file, const schema_service *service, const schema_method *method,
+                         output *out)
 {
-    output_printf(out, "    {sizeof(mrpc_method), %zu, \"%s\", \"%s/%s\",\n", (size_t)(method - service->methods), method->name,
-                  service->full_name, method->name);
-    output_printf(out, "     &%s_service, &%s_type, &%s_type, %zu, %zu, %s, %s},\n", service->c_name, method->request->c_name,
-                  method->reply->c_name, fingerprint_codec(file, method->request), fingerprint_codec(file, method->reply),
-                  method->client_streaming ? "true" : "false", method->server_streaming ? "true" : "false");
+    output_printf(out, "    {sizeof(mrpc_method), %zu, \"%s\", \"%s/%s\",\n", (size_t)(method - service->methods),
+                  method->name, service->full_name, method->name);
+    output_printf(out, "     &%s_service, &%s_type, &%s_type, %zu, %zu, %s, %s},\n", service->c_name,
+                  method->request->c_name, method->reply->c_name, fingerprint_codec(file, method->request),
+                  fingerprint_codec(file, method->reply), method->client_streaming ? "true" : "false",
+                  method->server_streaming ? "true" : "false");
 }
 
 static void write_service(const schema_file *file, const schema_service *service, output *out)
@@ -157,8 +165,8 @@ static void write_service(const schema_file *file, const schema_service *service
         output_text(out, "};\n\n");
     }
     output_printf(out, "const mrpc_service %s_service = {\n", service->c_name);
-    output_printf(out, "    sizeof(mrpc_service), %zu, \"%s\", &mrpc_file_%s, ", service->method_count, service->full_name,
-                  file->c_symbol);
+    output_printf(out, "    sizeof(mrpc_service), %zu, \"%s\", &mrpc_file_%s, ", service->method_count,
+                  service->full_name, file->c_symbol);
     if (service->method_count != 0)
         output_printf(out, "%s_methods,\n};\n\n", service->c_name);
     else
@@ -172,7 +180,8 @@ static void write_dependencies(const schema_file *file, output *out)
         return;
     for (size_t i = 0; i < file->dependency_count; i++)
         if (!file->dependency_needed[i])
-            output_printf(out, "extern const mrpc_file mrpc_file_%s __attribute__((weak));\n", file->dependencies[i]->c_symbol);
+            output_printf(out, "extern const mrpc_file mrpc_file_%s __attribute__((weak));\n",
+                          file->dependencies[i]->c_symbol);
     output_text(out, "static const mrpc_file *const mrpc_own_dependencies[] = {\n");
     for (size_t i = 0; i < file->dependency_count; i++)
         output_printf(out, "    &mrpc_file_%s,\n", file->dependencies[i]->c_symbol);
@@ -189,6 +198,7 @@ static void write_type_list(const schema_file *file, output *out)
     output_text(out, "};\n\n");
 }
 
+/* The reference to the marshal module is weak: a program that finds its modules at run time links none. */
 static void write_file(const schema_file *file, output *out)
 {
     write_type_list(file, out);
@@ -203,7 +213,8 @@ static void write_file(const schema_file *file, output *out)
                 "F", file->c_symbol, NULL);
     output_printf(out, "%zu, ", file->all_message_count);
     output_literal(out, file->name);
-    output_printf(out, ", %s, &mrpc_module_%s,\n    ", file->all_message_count != 0 ? "mrpc_own_types" : "NULL", file->c_symbol);
+    output_printf(out, ", %s, &mrpc_module_%s,\n    ", file->all_message_count != 0 ? "mrpc_own_types" : "NULL",
+                  file->c_symbol);
     write_fingerprint(&file->fingerprint, out);
     output_printf(out, ",\n    mrpc_own_descriptor, sizeof mrpc_own_descriptor, %s, %zu,\n};\n",
                   file->dependency_count != 0 ? "mrpc_own_dependencies" : "NULL", file->dependency_count);

@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+/* An int32_t and not a C enum, because an open enum may hold any number and has one size everywhere. INT32_MIN cannot
+ * be written as a single constant. */
 static void write_enum(const schema_enum *enumeration, output *out)
 {
     generate_comment(out, 0, &enumeration->location, enumeration->deprecated);
@@ -32,22 +34,27 @@ static void write_forward(const schema_message *message, output *out)
     output_fill(out, "typedef struct $T$ $T$;\n", "T", message->c_name, NULL);
     if (message->is_map_entry)
         return;
-    output_fill(out, "typedef struct $T$_list {\n    $T$ **data;\n    size_t size;\n    size_t capacity;\n} $T$_list;\n", "T",
-                message->c_name, NULL);
+    output_fill(out,
+                "typedef struct $T$_list {\n    $T$ **data;\n    size_t size;\n    size_t capacity;\n} $T$_list;\n",
+                "T", message->c_name, NULL);
 }
 
+/* Beside the struct and not inside, so that a function can take one. */
 static void write_map_types(const schema_message *message, output *out)
 {
     for (size_t i = 0; i < message->field_count; i++)
         if (message->fields[i]->is_map)
-            output_fill(out, "typedef struct $M$ {\n    $E$ *data; /* by key */\n    size_t size;\n    size_t capacity;\n} $M$;\n",
-                        "M", message->fields[i]->c_type, "E", message->fields[i]->c_element, NULL);
+            output_fill(
+                out,
+                "typedef struct $M$ {\n    $E$ *data; /* by key */\n    size_t size;\n    size_t capacity;\n} $M$;\n",
+                "M", message->fields[i]->c_type, "E", message->fields[i]->c_element, NULL);
 }
 
 /* The values of a oneof's case are the numbers of its fields. */
 static void write_case(const schema_message *message, const schema_oneof *oneof, output *out)
 {
-    output_fill(out, "typedef enum $T$_$O$_case {\n    $T$_$O$_NOT_SET = 0", "T", message->c_name, "O", oneof->c_name, NULL);
+    output_fill(out, "typedef enum $T$_$O$_case {\n    $T$_$O$_NOT_SET = 0", "T", message->c_name, "O", oneof->c_name,
+                NULL);
     for (size_t i = 0; i < oneof->field_count; i++)
         output_printf(out, ",\n    %s_%s_%s = %" PRId32, message->c_name, oneof->c_name, oneof->fields[i]->c_name,
                       oneof->fields[i]->number);
@@ -89,6 +96,7 @@ static void write_member(const schema_message *message, const schema_member *mem
     }
 }
 
+/* Entries of maps have no head: they are no messages of their own, and there are many of them. */
 static void write_struct(const schema_message *message, output *out)
 {
     for (size_t i = 0; i < message->oneof_count; i++)
@@ -109,6 +117,8 @@ static void write_tables(const schema_message *message, output *out)
         output_printf(out, "extern const mrpc_enum %s_enum;\n", message->enums[i]->c_name);
 }
 
+/* Names of structs first, then what refers to them by pointer, then enums, whose types are members; so no order of the
+ * schema can be wrong. */
 void generate_structs(const schema_file *file, output *out)
 {
     for (size_t i = 0; i < file->all_message_count; i++)

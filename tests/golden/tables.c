@@ -41,7 +41,8 @@ static void check_files(void)
 
 static void check_modules(void)
 {
-    const mrpc_file *const files[] = {&mrpc_file_comments, &mrpc_file_empty, &mrpc_file_imports, &mrpc_file_maps, &mrpc_file_names};
+    const mrpc_file *const files[] = {&mrpc_file_comments, &mrpc_file_empty, &mrpc_file_imports, &mrpc_file_maps,
+                                      &mrpc_file_names};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         const mrpc_module *module = files[i]->linked;
         CHECK(strcmp(module->file, files[i]->name) == 0);
@@ -50,7 +51,8 @@ static void check_modules(void)
         for (uint32_t j = 0; j < files[i]->type_count; j++)
             CHECK(strcmp(module->codecs[j].name, files[i]->types[j]->name) == 0 &&
                   module->codecs[j].size == files[i]->types[j]->size &&
-                  memcmp(&module->codecs[j].fingerprint, &files[i]->types[j]->fingerprint, sizeof(mrpc_fingerprint)) == 0);
+                  memcmp(&module->codecs[j].fingerprint, &files[i]->types[j]->fingerprint, sizeof(mrpc_fingerprint)) ==
+                      0);
     }
     const mrpc_module *imports = mrpc_file_imports.linked;
     CHECK(strcmp(imports->codecs[golden_imports_Elsewhere_methods[0].request_codec].name, "golden.dep.Common") == 0);

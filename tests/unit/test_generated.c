@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#define assert_text(expected, string)                                                                             \
-    do {                                                                                                          \
-        assert_int_equal(strlen(expected), (string).size);                                                        \
-        assert_string_equal(expected, (string).data);                                                             \
+#define assert_text(expected, string)                                                                                  \
+    do {                                                                                                               \
+        assert_int_equal(strlen(expected), (string).size);                                                             \
+        assert_string_equal(expected, (string).data);                                                                  \
     } while (0)
 
 static void a_new_message_is_empty_and_readable(void **state)
