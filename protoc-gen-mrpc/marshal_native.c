@@ -13,20 +13,21 @@ enum { UNKNOWN_OFFSET = 8, HEAD_SIZE = 16, CAPACITY_OFFSET = 16 };
 const native_direction native_put = {"put", "marshal", "out", false};
 const native_direction native_take = {"take", "unmarshal", "in", true};
 
-static void mark_member(const schema_member *member, uint8_t *mask)
+bool native_is_bool(const schema_member *member)
 {
-    bool is_list = member->kind == MEMBER_FIELD && member->field->repeated;
-    bool is_bool = member->kind == MEMBER_HAS ||
-                   (member->kind == MEMBER_FIELD && !is_list && member->field->type == MRPC_TYPE_BOOL);
-    memset(mask + member->offset, is_bool ? 1 : 0xff, is_list ? CAPACITY_OFFSET : member->size);
+    return member->kind == MEMBER_HAS ||
+           (member->kind == MEMBER_FIELD && !member->field->repeated && member->field->type == MRPC_TYPE_BOOL);
 }
 
-static void mark_bits(const schema_message *message, uint8_t *mask)
+static void mark_bits(const schema_message *message, uint8_t boolean, uint8_t *mask)
 {
     if (!message->is_map_entry)
         memset(mask + UNKNOWN_OFFSET, 0xff, HEAD_SIZE - UNKNOWN_OFFSET);
-    for (size_t i = 0; i < message->member_count; i++)
-        mark_member(&message->members[i], mask);
+    for (size_t i = 0; i < message->member_count; i++) {
+        const schema_member *member = &message->members[i];
+        bool is_list = member->kind == MEMBER_FIELD && member->field->repeated;
+        memset(mask + member->offset, native_is_bool(member) ? boolean : 0xff, is_list ? CAPACITY_OFFSET : member->size);
+    }
 }
 
 /* The widest word at `offset` that is aligned there in every element of an array of the struct. */
@@ -38,14 +39,14 @@ static size_t word_width(size_t offset, size_t size)
     return width;
 }
 
-void native_for_each_word(const schema_message *message, native_word_writer *write, output *out)
+void native_for_each_word(const schema_message *message, uint8_t boolean, native_word_writer *write, output *out)
 {
     uint8_t *mask = calloc(message->size + 1, 1);
     if (mask == NULL) {
         out->failed = true;
         return;
     }
-    mark_bits(message, mask);
+    mark_bits(message, boolean, mask);
     for (size_t offset = 0, width; offset < message->size; offset += width) {
         uint64_t bits = 0;
         width = word_width(offset, message->size);

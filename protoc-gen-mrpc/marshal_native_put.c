@@ -9,6 +9,17 @@ static void write_clear(output *out, size_t offset, size_t bits, uint64_t mask)
     output_printf(out, "    MRPC_NATIVE_CLEAR(%zu, m, %zu, UINT%zu_C(0x%" PRIx64 "));\n", bits, offset, bits, mask);
 }
 
+/* Any byte but 0 is true. */
+static void write_bools(const schema_message *message, const char *indent, output *out)
+{
+    for (size_t i = 0; i < message->member_count; i++) {
+        const schema_member *member = &message->members[i];
+        const char *has = member->kind == MEMBER_HAS ? "has_" : "";
+        if (native_is_bool(member))
+            output_printf(out, "%sm->%s%s = m->%s%s != 0;\n", indent, has, member->field->c_name, has, member->field->c_name);
+    }
+}
+
 /* The value of an absent field is zero, whatever the message has there. */
 static void write_absent(const schema_field *field, output *out)
 {
@@ -30,7 +41,7 @@ static void write_case(const schema_oneof *oneof, const schema_field *field, out
     if (used < oneof->size)
         output_printf(out, "        memset((char *)&m->%s + %zu, 0, %zu);\n", oneof->c_name, used, oneof->size - used);
     if (field->type == MRPC_TYPE_BOOL)
-        output_printf(out, "        m->%s.%s &= 1;\n", oneof->c_name, field->c_name);
+        output_fill(out, "        m->$o$.$f$ = m->$o$.$f$ != 0;\n", "o", oneof->c_name, "f", field->c_name, NULL);
     native_write_value(&native_put, field, 8, out);
     output_text(out, "        break;\n");
 }
@@ -68,7 +79,8 @@ static void write_message(const schema_message *message, output *out)
                 "    cursor = mrpc_native_put_struct(out, cursor, source, sizeof *m, \"$name$\");\n"
                 "    if (MRPC_UNLIKELY(cursor == NULL))\n        return NULL;\n",
                 "T", message->c_name, "name", message->full_name, NULL);
-    native_for_each_word(message, write_clear, out);
+    native_for_each_word(message, 0xff, write_clear, out);
+    write_bools(message, "    ", out);
     for (size_t i = 0; i < message->field_count; i++)
         if (schema_has_flag(message->fields[i]))
             write_absent(message->fields[i], out);
@@ -116,7 +128,8 @@ static void write_entries(const schema_message *entry, output *out)
                 "E", entry->c_name, "name", entry->full_name, "last", text ? "    const char *last = NULL;\n" : "",
                 "depth", nested ? "    depth--;\n" : "", "text", text ? "        const char *text = cursor;\n" : "",
                 NULL);
-    native_for_each_word(entry, write_entry_clear, out);
+    native_for_each_word(entry, 0xff, write_entry_clear, out);
+    write_bools(entry, "        ", out);
     native_write_value(&native_put, entry->fields[0], 8, out);
     write_order(entry, out);
     native_write_value(&native_put, entry->fields[1], 8, out);

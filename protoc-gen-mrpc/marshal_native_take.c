@@ -113,7 +113,7 @@ static void write_message(const schema_message *message, output *out)
                 "static char *unmarshal_$T$(mrpc_native_in *in, char *cursor, uint32_t depth)\n{\n"
                 "    message_$T$ *m = (message_$T$ *)(void *)cursor;\n    uint64_t stray = 0;\n",
                 "T", message->c_name, NULL);
-    native_for_each_word(message, write_stray, out);
+    native_for_each_word(message, 1, write_stray, out);
     for (size_t i = 0; i < message->field_count; i++)
         if (schema_has_flag(message->fields[i]))
             write_absent(message->fields[i], out);
@@ -158,7 +158,7 @@ static void write_entry_words(const schema_message *entry, const char *words, ou
 static void write_entries(const schema_message *entry, output *out)
 {
     output words = {0};
-    native_for_each_word(entry, write_entry_stray, &words);
+    native_for_each_word(entry, 1, write_entry_stray, &words);
     if (words.size != 0)
         write_complaints(entry, out);
     output_fill(

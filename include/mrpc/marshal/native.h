@@ -28,8 +28,7 @@ extern "C" {
 
 /* --- members that are nothing but values --- */
 
-/* Clears the bits of a word of a struct that are not in `mask`: padding, capacities, all but the lowest bit of a bool.
- */
+/* Clears the bits of a word of a struct that are not in `mask`: padding, capacities. */
 #define MRPC_NATIVE_CLEAR(bits, base, offset, mask) mrpc_native_clear##bits((char *)(base) + (offset), (mask))
 /* The bits of a word that are set although they are not in `mask`. */
 #define MRPC_NATIVE_STRAY(bits, base, offset, mask)                                                                    \
@@ -284,7 +283,7 @@ MRPC_INLINE char *mrpc_native_put_bools(mrpc_native_out *out, char *cursor, void
     }
     cursor = mrpc_native_put_array(out, cursor, span, 1, where);
     for (size_t i = 0; cursor != NULL && i < size; i++)
-        copy[i] &= 1;
+        copy[i] = copy[i] != 0;
     return cursor;
 }
 

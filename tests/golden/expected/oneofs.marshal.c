@@ -100,7 +100,9 @@ static char *marshal_golden_oneofs_Small(mrpc_native_out *out, char *cursor, con
     if (MRPC_UNLIKELY(cursor == NULL))
         return NULL;
     MRPC_NATIVE_CLEAR(64, m, 0, UINT64_C(0x0));
-    MRPC_NATIVE_CLEAR(64, m, 16, UINT64_C(0x1ff01ffffffff));
+    MRPC_NATIVE_CLEAR(64, m, 16, UINT64_C(0xffffffffffffff));
+    m->before = m->before != 0;
+    m->after = m->after != 0;
     cursor = mrpc_native_put_unknown(out, cursor, &m->base.unknown, "golden.oneofs.Small");
     if (MRPC_UNLIKELY(cursor == NULL))
         return NULL;
@@ -109,10 +111,10 @@ static char *marshal_golden_oneofs_Small(mrpc_native_out *out, char *cursor, con
         memset(&m->flag, 0, sizeof m->flag);
         break;
     case 2: /* yes */
-        m->flag.yes &= 1;
+        m->flag.yes = m->flag.yes != 0;
         break;
     case 3: /* no */
-        m->flag.no &= 1;
+        m->flag.no = m->flag.no != 0;
         break;
     default:
         return mrpc_native_refuse(out, MRPC_EINVAL, "golden.oneofs.Small.flag", "has a case that is none of its fields");
@@ -143,7 +145,7 @@ static char *marshal_golden_oneofs_Medium(mrpc_native_out *out, char *cursor, co
         break;
     case 5: /* flag */
         memset((char *)&m->number + 1, 0, 3);
-        m->number.flag &= 1;
+        m->number.flag = m->number.flag != 0;
         break;
     default:
         return mrpc_native_refuse(out, MRPC_EINVAL, "golden.oneofs.Medium.number", "has a case that is none of its fields");
@@ -159,7 +161,8 @@ static char *marshal_golden_oneofs_Large(mrpc_native_out *out, char *cursor, con
     if (MRPC_UNLIKELY(cursor == NULL))
         return NULL;
     MRPC_NATIVE_CLEAR(64, m, 0, UINT64_C(0x0));
-    MRPC_NATIVE_CLEAR(64, m, 88, UINT64_C(0x1));
+    MRPC_NATIVE_CLEAR(64, m, 88, UINT64_C(0xff));
+    m->has_after = m->has_after != 0;
     m->after.size &= mrpc_native_if(m->has_after);
     cursor = mrpc_native_put_unknown(out, cursor, &m->base.unknown, "golden.oneofs.Large");
     if (MRPC_UNLIKELY(cursor == NULL))

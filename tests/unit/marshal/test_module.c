@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_marshal_module.c - generated modules pass their own self-test, and the self-test finds what is wrong with others */
+/* test_marshal_module.c - generated modules pass their own self-test, and the self-test finds what is wrong with others
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
