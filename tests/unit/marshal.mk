@@ -5,12 +5,8 @@ if HAVE_PROTOC
 PROTOS += everything everything_import
 EXTRA_DIST += tests/protos/everything.proto tests/protos/everything_import.proto
 
-# The generated code once for all tests: it is large.
-check_LTLIBRARIES += tests/unit/libeverything.la
-tests_unit_libeverything_la_SOURCES =
-nodist_tests_unit_libeverything_la_SOURCES = gen/everything.mrpc.c gen/everything.marshal.c gen/everything_import.mrpc.c \
-	gen/everything_import.marshal.c
-EVERYTHING = tests/unit/libeverything.la $(TEST_LDADD)
+# Compiled once for all tests, as long as none has flags of its own for compiling.
+EVERYTHING_FILES = gen/everything.mrpc.c gen/everything.marshal.c gen/everything_import.mrpc.c gen/everything_import.marshal.c
 CODEC_HELP = tests/unit/marshal/codec_help.c tests/unit/marshal/codec_help.h \
 	tests/unit/marshal/random_message.c tests/unit/marshal/random_message.h
 
@@ -19,7 +15,9 @@ check_PROGRAMS += $(MARSHAL_TESTS)
 TESTS += $(MARSHAL_TESTS)
 
 tests_unit_marshal_test_module_SOURCES = tests/unit/marshal/test_module.c
-tests_unit_marshal_test_module_LDADD = $(EVERYTHING)
+nodist_tests_unit_marshal_test_module_SOURCES = $(EVERYTHING_FILES)
+tests_unit_marshal_test_module_LDADD = $(TEST_LDADD)
 tests_unit_marshal_test_round_trip_SOURCES = tests/unit/marshal/test_round_trip.c $(CODEC_HELP)
-tests_unit_marshal_test_round_trip_LDADD = $(EVERYTHING)
+nodist_tests_unit_marshal_test_round_trip_SOURCES = $(EVERYTHING_FILES)
+tests_unit_marshal_test_round_trip_LDADD = $(TEST_LDADD)
 endif

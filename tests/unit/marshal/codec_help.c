@@ -11,11 +11,6 @@
 #include "marshal/gather.h"
 #include "tests/unit/marshal/codec_help.h"
 
-extern const mrpc_module mrpc_module_everything, mrpc_module_everything_5fimport;
-
-/* The tables refer to their modules weakly, which does not bring them in from an archive. */
-const mrpc_module *const test_modules[] = {&mrpc_module_everything, &mrpc_module_everything_5fimport};
-
 test_bytes test_bytes_copy(const void *data, size_t size)
 {
     test_bytes bytes = {.data = malloc(size != 0 ? size : 1), .size = size};

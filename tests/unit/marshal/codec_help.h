@@ -11,8 +11,6 @@ typedef struct test_bytes {
     size_t size;
 } test_bytes;
 
-extern const mrpc_module *const test_modules[2];
-
 /* The last failure of a helper below. */
 typedef struct test_reason {
     int error;
