@@ -119,7 +119,8 @@ struct mrpc_transport {
     int (*listen)(mrpc_listener **listener, const char *address, const mrpc_transport_setup *setup, mrpc_error *error);
     void (*unlisten)(mrpc_listener *listener);
 
-    /* Gives room for a frame of up to `capacity` bytes with header. Only one space at a time on a connection; it ends with commit or abort. ENOMEM, EAGAIN (no room now: try after `drained`). */
+    /* Gives room for a frame of up to `capacity` bytes with header. Only one space at a time on a connection; it ends with commit or abort. ENOMEM, EAGAIN (no room now: try after `drained`), ECLOSED (after
+     * `closed`). */
     int (*begin)(mrpc_connection *connection, size_t capacity, mrpc_space *space);
     /* Makes the space larger and keeps its first `used` bytes; data may move. ENOMEM, EAGAIN. */
     int (*extend)(mrpc_connection *connection, mrpc_space *space, size_t used, size_t capacity);

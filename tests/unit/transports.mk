@@ -11,3 +11,12 @@ check_PROGRAMS += tests/unit/test_stream
 TESTS += tests/unit/test_stream
 tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
 tests_unit_test_stream_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += tests/unit/transport_conformance
+tests_unit_transport_conformance_SOURCES = tests/unit/transport_conformance.c
+tests_unit_transport_conformance_LDADD = $(TEST_LDADD)
+TESTS += tests/unit/conformance-tcp-epoll.sh
+dist_check_SCRIPTS += tests/unit/conformance-tcp-epoll.sh tests/unit/conformance-tcp-io_uring.sh
+if HAVE_LIBURING
+TESTS += tests/unit/conformance-tcp-io_uring.sh
+endif

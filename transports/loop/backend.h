@@ -16,6 +16,7 @@
 
 #include "transports/loop/loop.h"
 #include "transports/loop/timers.h"
+#include "transports/stream/buffers.h"
 
 typedef struct mrpc_loop_backend {
     mrpc_poller poller;
@@ -75,6 +76,8 @@ struct mrpc_loop {
     int exported; /* epoll over the backend's descriptor and the timerfd; -1 until it is asked for */
     int timer_fd;
     uint64_t timer_set; /* what the timerfd is set to */
+
+    mrpc_buffers buffers;
 };
 
 /* Runs the watch that `id` belongs to, if it is still there. Returns how many callbacks ran. */

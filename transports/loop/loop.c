@@ -248,6 +248,7 @@ void mrpc_loop_free(mrpc_loop *loop)
     if (loop->wake_watch.fd >= 0)
         close(loop->wake_watch.fd);
     mrpc_timers_clear(&loop->timers);
+    mrpc_buffers_clear(&loop->buffers);
     free(loop->slots);
     free(loop);
 }
@@ -378,6 +379,11 @@ void mrpc_loop_get_counters(const mrpc_loop *loop, mrpc_loop_counters *counters)
 {
     *counters = loop->counters;
     counters->wakeups = atomic_load_explicit(&loop->wakeups, memory_order_relaxed);
+}
+
+struct mrpc_buffers *mrpc_loop_buffers(mrpc_loop *loop)
+{
+    return &loop->buffers;
 }
 
 uint64_t mrpc_loop_random(mrpc_loop *loop)

@@ -80,6 +80,9 @@ MRPC_MUST_CHECK int mrpc_loop_fd(mrpc_loop *loop);
 
 void mrpc_loop_get_counters(const mrpc_loop *loop, mrpc_loop_counters *counters);
 
+/* The buffers that the connections of this loop share; see transports/stream/buffers.h. */
+struct mrpc_buffers *mrpc_loop_buffers(mrpc_loop *loop);
+
 /* Random numbers of a simulated loop, from its seed: the only source of chance in a simulation. */
 uint64_t mrpc_loop_random(mrpc_loop *loop);
 

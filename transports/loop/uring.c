@@ -105,8 +105,8 @@ static void uring_disarm(mrpc_loop *loop, mrpc_watch *watch)
 {
     struct io_uring_sqe *entry = request(loop);
     if (entry == NULL)
-        return; /* then the poll ends with the ring */
-    io_uring_prep_poll_remove(entry, watch->id);
+        return;                                  /* then the poll ends with the ring */
+    io_uring_prep_cancel64(entry, watch->id, 0); /* a poll's removal fails while an event of it is being handled */
     entry->user_data = 0;
     loop->counters.waits++;
     io_uring_submit_and_get_events(loop->state);
