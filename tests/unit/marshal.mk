@@ -10,13 +10,20 @@ EVERYTHING_FILES = gen/everything.mrpc.c gen/everything.marshal.c gen/everything
 CODEC_HELP = tests/unit/marshal/codec_help.c tests/unit/marshal/codec_help.h \
 	tests/unit/marshal/random_message.c tests/unit/marshal/random_message.h
 
-MARSHAL_TESTS = tests/unit/marshal/test_module tests/unit/marshal/test_round_trip
+MARSHAL_TESTS = tests/unit/marshal/test_module tests/unit/marshal/test_native \
+	tests/unit/marshal/test_protobuf tests/unit/marshal/test_round_trip
 check_PROGRAMS += $(MARSHAL_TESTS)
 TESTS += $(MARSHAL_TESTS)
 
 tests_unit_marshal_test_module_SOURCES = tests/unit/marshal/test_module.c
 nodist_tests_unit_marshal_test_module_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_module_LDADD = $(TEST_LDADD)
+tests_unit_marshal_test_native_SOURCES = tests/unit/marshal/test_native.c $(CODEC_HELP)
+nodist_tests_unit_marshal_test_native_SOURCES = $(EVERYTHING_FILES)
+tests_unit_marshal_test_native_LDADD = $(TEST_LDADD)
+tests_unit_marshal_test_protobuf_SOURCES = tests/unit/marshal/test_protobuf.c $(CODEC_HELP)
+nodist_tests_unit_marshal_test_protobuf_SOURCES = $(EVERYTHING_FILES)
+tests_unit_marshal_test_protobuf_LDADD = $(TEST_LDADD)
 tests_unit_marshal_test_round_trip_SOURCES = tests/unit/marshal/test_round_trip.c $(CODEC_HELP)
 nodist_tests_unit_marshal_test_round_trip_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_round_trip_LDADD = $(TEST_LDADD)
