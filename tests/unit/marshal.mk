@@ -10,11 +10,15 @@ EVERYTHING_FILES = gen/everything.mrpc.c gen/everything.marshal.c gen/everything
 CODEC_HELP = tests/unit/marshal/codec_help.c tests/unit/marshal/codec_help.h \
 	tests/unit/marshal/random_message.c tests/unit/marshal/random_message.h
 
-MARSHAL_TESTS = tests/unit/marshal/test_module tests/unit/marshal/test_native \
+MARSHAL_TESTS = tests/unit/marshal/test_failures tests/unit/marshal/test_module tests/unit/marshal/test_native \
 	tests/unit/marshal/test_protobuf tests/unit/marshal/test_round_trip
 check_PROGRAMS += $(MARSHAL_TESTS)
 TESTS += $(MARSHAL_TESTS)
 
+tests_unit_marshal_test_failures_SOURCES = tests/unit/marshal/test_failures.c $(CODEC_HELP) $(FAILING_ALLOC_FILES)
+nodist_tests_unit_marshal_test_failures_SOURCES = $(EVERYTHING_FILES)
+tests_unit_marshal_test_failures_LDADD = $(TEST_LDADD)
+tests_unit_marshal_test_failures_LDFLAGS = $(WRAP_ALLOCATIONS)
 tests_unit_marshal_test_module_SOURCES = tests/unit/marshal/test_module.c
 nodist_tests_unit_marshal_test_module_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_module_LDADD = $(TEST_LDADD)

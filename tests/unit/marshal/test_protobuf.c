@@ -316,11 +316,11 @@ static void hostile_input_takes_linear_time(void **state)
     (void)state;
     decode_repeated(&everything_Maps_type, BYTES("\x0a\x06\x08\x80\x80\x00\x10\x01"), 3, true); /* keys go down */
     decode_repeated(&everything_Everything_type, BYTES("\x22\x08\x0a\x06\x08\x80\x80\x00\x10\x01"), 5,
-                    true);                                                                     /* in pieces */
+                    true);                                                                 /* in pieces */
     decode_repeated(&everything_Everything_type, BYTES("\x0a\x03\x98\x06\x07"), 0, false); /* unknown, in pieces */
-    decode_repeated(&everything_Everything_type, BYTES("\x1a\x03\x2a\x01\x07"), 0, false);     /* packed, in pieces */
-    decode_repeated(&everything_Maps_type, BYTES("\x0a\x00"), 0, false);                       /* one key */
-    decode_repeated(&everything_OneOf_type, BYTES("\x2a\x00\x10\x07"), 0, false);              /* back and forth */
+    decode_repeated(&everything_Everything_type, BYTES("\x1a\x03\x2a\x01\x07"), 0, false); /* packed, in pieces */
+    decode_repeated(&everything_Maps_type, BYTES("\x0a\x00"), 0, false);                   /* one key */
+    decode_repeated(&everything_OneOf_type, BYTES("\x2a\x00\x10\x07"), 0, false);          /* back and forth */
 }
 
 int main(void)
