@@ -46,3 +46,4 @@ bench_heap_bench_LDADD = libmrpc.la
 .PHONY: bench-heap
 bench-heap: bench/heap_bench$(EXEEXT)
 	bench/heap_bench$(EXEEXT)
+include $(srcdir)/bench/transport.mk

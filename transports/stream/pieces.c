@@ -41,20 +41,6 @@ void mrpc_stream_piece_push(mrpc_stream_tx *tx, const mrpc_stream_piece *piece)
         piece->message->pieces++;
 }
 
-void mrpc_stream_piece_push_small(mrpc_stream_tx *tx, mrpc_buffer *buffer, char *data, size_t size)
-{
-    buffer->unsent += (uint32_t)size;
-    if (tx->piece_count > 0) {
-        mrpc_stream_piece *last = mrpc_stream_piece_at(tx, tx->piece_count - 1);
-        if (last->buffer == buffer && last->message == NULL && last->data + last->size == data) {
-            last->size += size;
-            tx->piece_bytes += size;
-            return;
-        }
-    }
-    mrpc_stream_piece_push(tx, &(mrpc_stream_piece){.data = data, .size = size, .buffer = buffer});
-}
-
 void mrpc_stream_buffers_trim(mrpc_stream_tx *tx)
 {
     while (tx->first != NULL && tx->first->unsent == 0 && !(tx->open && tx->first == tx->last)) {

@@ -14,9 +14,6 @@ static inline mrpc_stream_piece *mrpc_stream_piece_at(mrpc_stream_tx *tx, uint32
 /* Appends a piece; tx->failed is set when there is no memory. */
 void mrpc_stream_piece_push(mrpc_stream_tx *tx, const mrpc_stream_piece *piece);
 
-/* Appends bytes of a buffer, to the last piece if they follow it. */
-void mrpc_stream_piece_push_small(mrpc_stream_tx *tx, mrpc_buffer *buffer, char *data, size_t size);
-
 /* Leaves out those frames of a message that have not begun to be sent, and copies what is left of one that has begun.
  */
 void mrpc_stream_pieces_detach(mrpc_stream_tx *tx, mrpc_stream_message *message);

@@ -160,9 +160,8 @@ static int take_message(mrpc_stream_rx *rx, const mrpc_frame *frame)
     return simple && (here || frame->size <= MRPC_STREAM_WAIT) ? hand_up_in_place(rx, frame) : begin_message(rx, frame);
 }
 
-static int take_frame(mrpc_stream_rx *rx)
+static int take_frame(mrpc_stream_rx *rx, const mrpc_frame *frame)
 {
-    const mrpc_frame *frame = (const mrpc_frame *)(const void *)(rx->buffer->data + rx->begin);
     const char *what = mrpc_stream_check(frame, rx->chunk);
     if (what != NULL)
         return broken(rx, frame, what);
@@ -173,6 +172,23 @@ static int take_frame(mrpc_stream_rx *rx)
     return hand_up_in_place(rx, frame);
 }
 
+/* The common case, checked as mrpc_stream_check() would: a message of one frame without extents, all of which is here.
+ */
+static inline bool is_plain(const mrpc_stream_rx *rx, const mrpc_frame *frame, uint32_t bytes)
+{
+    return frame->type == FRAME_MESSAGE && !(frame->flags & (FRAME_MORE | FRAME_NOMESSAGE)) && frame->extents == 0 &&
+           frame->size <= bytes - sizeof *frame && frame->size <= rx->chunk && frame->size <= rx->max_message &&
+           frame->size == mrpc_frame_head(frame) && frame->meta <= MRPC_STREAM_META && frame->meta % 8 == 0 &&
+           frame->call != 0 && rx->partial_count == 0;
+}
+
+static int take_plain(mrpc_stream_rx *rx, const mrpc_frame *frame)
+{
+    rx->bulk = false;
+    rx->begin += (uint32_t)sizeof *frame + frame->size;
+    return hand_up(rx, &(mrpc_incoming){.header = frame, .head = (uint8_t *)(uintptr_t)(frame + 1)});
+}
+
 static int parse(mrpc_stream_rx *rx)
 {
     int result = 0;
@@ -181,11 +197,13 @@ static int parse(mrpc_stream_rx *rx)
             if (rx->begin == rx->end)
                 break;
             result = copy_from_buffer(rx);
-        } else if (rx->end - rx->begin >= sizeof(mrpc_frame)) {
-            result = take_frame(rx);
-        } else {
-            break;
+            continue;
         }
+        uint32_t bytes = rx->end - rx->begin;
+        if (bytes < sizeof(mrpc_frame))
+            break;
+        const mrpc_frame *frame = (const mrpc_frame *)(const void *)(rx->buffer->data + rx->begin);
+        result = MRPC_LIKELY(is_plain(rx, frame, bytes)) ? take_plain(rx, frame) : take_frame(rx, frame);
     }
     return result == WAIT_FOR_MORE ? 0 : result;
 }

@@ -63,6 +63,16 @@ static int find_room(mrpc_stream_tx *tx, size_t capacity, mrpc_space *space)
 
 int mrpc_stream_tx_begin(mrpc_stream_tx *tx, size_t capacity, mrpc_space *space)
 {
+    mrpc_buffer *last = tx->last;
+    if (MRPC_LIKELY(last != NULL && tx->memory < TRANSPORT_QUEUE_LIMIT && capacity <= MRPC_STREAM_SPACE &&
+                    MRPC_BUFFER_SIZE - last->used >= capacity)) {
+        size_t rest = MRPC_BUFFER_SIZE - last->used;
+        space->data = last->data + last->used;
+        space->capacity = rest < MRPC_STREAM_SPACE ? rest : MRPC_STREAM_SPACE;
+        space->handle = NULL;
+        tx->open = true;
+        return 0;
+    }
     if (MRPC_UNLIKELY(tx->memory > 2u * TRANSPORT_QUEUE_LIMIT)) {
         tx->above = true;
         return MRPC_EAGAIN;
@@ -95,27 +105,41 @@ int mrpc_stream_tx_extend(mrpc_stream_tx *tx, mrpc_space *space, size_t used, si
 }
 
 /* Only the order within a call counts; nothing can be under way of a call that begins. */
-static bool keeps_order(const mrpc_frame *frame)
+static bool must_wait(const mrpc_stream_tx *tx, const mrpc_frame *frame)
 {
-    return frame->type == FRAME_STATUS || (frame->type == FRAME_MESSAGE && !(frame->flags & FRAME_OPEN));
+    if (tx->ring_count == 0 && tx->waiting == NULL)
+        return false;
+    bool ordered = frame->type == FRAME_STATUS || (frame->type == FRAME_MESSAGE && !(frame->flags & FRAME_OPEN));
+    return ordered && mrpc_stream_message_find(tx, frame->call) != NULL;
+}
+
+/* A frame that is in the last buffer with all that belongs to it. */
+static void commit_small(mrpc_stream_tx *tx, mrpc_frame *frame)
+{
+    uint32_t head = (uint32_t)mrpc_frame_head(frame), size = head + (uint32_t)sizeof *frame;
+    mrpc_buffer *buffer = tx->last;
+    frame->size = head;
+    tx->open = false;
+    buffer->used += size;
+    buffer->unsent += size;
+    tx->queued += size;
+    mrpc_stream_piece *last = tx->piece_count > 0 ? mrpc_stream_piece_at(tx, tx->piece_count - 1) : NULL;
+    if (last != NULL && last->buffer == buffer && last->message == NULL && last->data + last->size == (char *)frame) {
+        last->size += size;
+        tx->piece_bytes += size;
+    } else {
+        mrpc_stream_piece_push(tx, &(mrpc_stream_piece){.data = (char *)frame, .size = size, .buffer = buffer});
+    }
 }
 
 void mrpc_stream_tx_commit(mrpc_stream_tx *tx, mrpc_space *space, const mrpc_extent *extents, mrpc_send_token *token)
 {
-    mrpc_frame *header = (mrpc_frame *)(void *)space->data;
-    bool bulk = tx->ring_count > 0 || tx->waiting != NULL;
-    if (space->handle != NULL || header->extents > 0 || token != NULL ||
-        (bulk && keeps_order(header) && mrpc_stream_message_find(tx, header->call) != NULL)) {
+    mrpc_frame *frame = (mrpc_frame *)(void *)space->data;
+    if (space->handle == NULL && frame->extents == 0 && token == NULL && !must_wait(tx, frame))
+        commit_small(tx, frame);
+    else
         mrpc_stream_message_commit(tx, space, extents, token);
-    } else {
-        uint32_t head = (uint32_t)mrpc_frame_head(header);
-        header->size = head;
-        tx->open = false;
-        tx->last->used += (uint32_t)sizeof *header + head;
-        tx->queued += sizeof *header + head;
-        mrpc_stream_piece_push_small(tx, tx->last, space->data, sizeof *header + head);
-    }
-    if (tx->queued > TRANSPORT_QUEUE_LIMIT)
+    if (MRPC_UNLIKELY(tx->queued > TRANSPORT_QUEUE_LIMIT))
         tx->above = true;
 }
 

@@ -34,12 +34,14 @@ static void learn_chunk(tcp_connection *connection, const mrpc_incoming *incomin
 static int deliver(mrpc_stream_rx *rx, const mrpc_incoming *incoming)
 {
     tcp_connection *connection = (tcp_connection *)((char *)rx - offsetof(tcp_connection, rx));
-    mrpc_frame header = *incoming->header; /* the original may be gone afterwards */
-    if (header.type == FRAME_HELLO)
+    /* Asked before: the header may be gone afterwards. */
+    bool ends = tcp_frame_ends_call(incoming->header);
+    uint32_t call = incoming->header->call;
+    if (incoming->header->type == FRAME_HELLO)
         learn_chunk(connection, incoming);
     int failure = connection->base.events->received(&connection->base, incoming);
-    if (failure == 0 && !rx->stopped && tcp_frame_ends_call(&header))
-        mrpc_stream_tx_end_call(&connection->tx, header.call);
+    if (ends && failure == 0 && !rx->stopped)
+        mrpc_stream_tx_end_call(&connection->tx, call);
     return failure;
 }
 
