@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # tests/fuzz/ - what it adds to the build; Makefile.am says how.
+include $(srcdir)/tests/fuzz/marshal.mk

@@ -11,7 +11,7 @@ CODEC_HELP = tests/unit/marshal/codec_help.c tests/unit/marshal/codec_help.h \
 	tests/unit/marshal/random_message.c tests/unit/marshal/random_message.h
 
 MARSHAL_TESTS = tests/unit/marshal/test_failures tests/unit/marshal/test_module tests/unit/marshal/test_native \
-	tests/unit/marshal/test_protobuf tests/unit/marshal/test_round_trip
+	tests/unit/marshal/test_peer tests/unit/marshal/test_protobuf tests/unit/marshal/test_round_trip
 check_PROGRAMS += $(MARSHAL_TESTS)
 TESTS += $(MARSHAL_TESTS)
 
@@ -25,6 +25,12 @@ tests_unit_marshal_test_module_LDADD = $(TEST_LDADD)
 tests_unit_marshal_test_native_SOURCES = tests/unit/marshal/test_native.c $(CODEC_HELP)
 nodist_tests_unit_marshal_test_native_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_native_LDADD = $(TEST_LDADD)
+tests_unit_marshal_test_peer_SOURCES = tests/unit/marshal/test_peer.c tests/unit/marshal/peer.cc tests/unit/marshal/peer.h $(CODEC_HELP)
+nodist_tests_unit_marshal_test_peer_SOURCES = $(EVERYTHING_FILES) gen/everything.pb.cc gen/everything_import.pb.cc
+tests_unit_marshal_test_peer_LDADD = $(TEST_LDADD) $(PROTOBUF_LIBS)
+tests/unit/marshal/peer.$(OBJEXT): gen/everything.pb.cc gen/everything_import.pb.cc
+gen/everything.pb.cc gen/everything_import.pb.cc: gen/%.pb.cc: tests/protos/%.proto
+	$(AM_V_GEN)$(MKDIR_P) gen && $(PROTOC) -I$(<D) --cpp_out=gen $(<F)
 tests_unit_marshal_test_protobuf_SOURCES = tests/unit/marshal/test_protobuf.c $(CODEC_HELP)
 nodist_tests_unit_marshal_test_protobuf_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_protobuf_LDADD = $(TEST_LDADD)

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* test_peer.c - libprotobuf and mrpc read and write the same bytes, and refuse the same */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "everything.mrpc.h"
+#include "tests/unit/marshal/codec_help.h"
+#include "tests/unit/marshal/peer.h"
+#include "tests/unit/marshal/random_message.h"
+
+enum { ROUNDS = 300, DAMAGED = 60 };
+
+static const mrpc_type *const types[] = {
+    &everything_Plain_type, &everything_Optional_type, &everything_Lists_type, &everything_Maps_type,
+    &everything_OneOf_type, &everything_Tree_type,     &everything_Empty_type, &everything_Everything_type,
+};
+
+static test_bytes peer(const mrpc_type *type, const test_bytes *bytes)
+{
+    test_bytes again = {0};
+    if (!peer_round_trip(type->name, bytes->data, bytes->size, &again.data, &again.size))
+        again.data = NULL;
+    return again;
+}
+
+static void assert_same_bytes(const test_bytes *a, const test_bytes *b)
+{
+    assert_int_equal(a->size, b->size);
+    if (a->size != 0)
+        assert_memory_equal(a->data, b->data, a->size);
+}
+
+static void both_write_the_same_bytes(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++)
+        for (unsigned round = 0; round < ROUNDS; round++) {
+            random_source source;
+            random_begin(&source, 77000 * t + round);
+            void *message = random_message(&source, types[t], 4);
+            test_bytes ours = test_encode(types[t], message, NULL), theirs = peer(types[t], &ours);
+            assert_non_null(theirs.data);
+            assert_same_bytes(&ours, &theirs);
+            test_bytes_free(&ours);
+            test_bytes_free(&theirs);
+            mrpc_release(message);
+        }
+}
+
+/* libprotobuf drops the bits of a varint beyond the 64th, and of a tag beyond the 32nd, which mrpc refuses. */
+static bool is_only_stricter(const test_reason *reason)
+{
+    return strstr(reason->what, "cut off or too long") != NULL;
+}
+
+/* What one accepts the other does, and both understand the same. */
+static void compare(const mrpc_type *type, const test_bytes *bytes)
+{
+    test_reason reason = {0};
+    test_bytes theirs = peer(type, bytes);
+    void *message = test_decode(type, bytes->data, bytes->size, &reason);
+    if (message == NULL) {
+        if (theirs.data != NULL && !is_only_stricter(&reason))
+            fail_msg("libprotobuf accepts what is refused here: %s %s", reason.where, reason.what);
+    } else {
+        assert_non_null(theirs.data);
+        test_bytes ours = test_encode(type, message, NULL), both = peer(type, &ours);
+        assert_same_bytes(&both, &theirs); /* unknown fields are written by libprotobuf in the shortest form */
+        test_bytes_free(&ours);
+        test_bytes_free(&both);
+        mrpc_release(message);
+    }
+    test_bytes_free(&theirs);
+}
+
+static void both_refuse_the_same_bytes(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++)
+        for (unsigned round = 0; round < ROUNDS / 10; round++) {
+            random_source source;
+            random_begin(&source, 99000 * t + round);
+            void *message = random_message(&source, types[t], 4);
+            test_bytes good = test_encode(types[t], message, NULL);
+            for (unsigned i = 0; i < DAMAGED && good.size != 0; i++) {
+                test_bytes bad = test_bytes_copy(good.data, good.size);
+                for (size_t changes = 1 + random_below(&source, 3); changes > 0; changes--)
+                    bad.data[random_below(&source, bad.size)] = (char)random_next(&source);
+                if (random_below(&source, 4) == 0)
+                    bad.size = random_below(&source, bad.size);
+                compare(types[t], &bad);
+                test_bytes_free(&bad);
+            }
+            test_bytes_free(&good);
+            mrpc_release(message);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_write_the_same_bytes),
+        cmocka_unit_test(both_refuse_the_same_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
