@@ -34,8 +34,8 @@ static const char *const texts[] = {
     "sixty-three bytes, which is the most that is checked in one go.",
     "sixty-four bytes, which is the most that is copied word by word.",
     "sixty-five bytes, from where on memcpy and the long loop are used",
-    "more than a hundred bytes, of which some near the end, namely \xe2\x80\x9chere\xe2\x80\x9d, are not ASCII, and "
-    "some are.",
+    ("more than a hundred bytes, of which some near the end, namely \xe2\x80\x9chere\xe2\x80\x9d, are not ASCII, and "
+     "some are."),
 };
 
 static const uint64_t numbers[] = {

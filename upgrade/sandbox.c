@@ -34,7 +34,7 @@
 #endif
 
 /* A soft limit below the hard one, so that SIGXCPU tells that it was the limit. */
-static int limit(int what, rlim_t soft, rlim_t hard)
+static int limit(unsigned what, rlim_t soft, rlim_t hard)
 {
     struct rlimit value = {.rlim_cur = soft, .rlim_max = hard};
     return setrlimit(what, &value);

@@ -27,12 +27,18 @@
 extern "C" {
 #endif
 
+/* C++ has no member like mrpc_unknown.data, but its compilers do. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+
 /* Unknown fields of a message, in the protobuf encoding, kept so that they are passed on. */
 typedef struct mrpc_unknown {
     size_t size;
     size_t capacity; /* bytes that there is room for in data; 0: exactly `size`, as in received messages */
-    __extension__ uint8_t data[]; /* C++ has no such member, but its compilers do */
+    uint8_t data[];
 } mrpc_unknown;
+
+#pragma GCC diagnostic pop
 
 /* The head of every generated message. */
 typedef struct mrpc_message {
