@@ -10,3 +10,4 @@ include $(srcdir)/tests/unit/upgrade.mk
 include $(srcdir)/tests/unit/marshal.mk
 include $(srcdir)/tests/unit/message.mk
 include $(srcdir)/tests/unit/generated.mk
+include $(srcdir)/tests/unit/runtime.mk

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * deliver.c - where the application learns what happened to a call
+ *
+ * Runs as the call's task, at the top of a round and never nested, so that a handler or callback may do whatever it likes with
+ * this call and others; what it does is seen when it has returned.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "runtime/call.h"
+#include "runtime/client.h"
+#include "runtime/queue.h"
+#include "runtime/server.h"
+#include "runtime/session.h"
+
+static mrpc_received *take(mrpc_call *call)
+{
+    mrpc_received *received = call->inbox;
+    call->inbox = received->next;
+    if (call->inbox == NULL)
+        call->inbox_end = &call->inbox;
+    return received;
+}
+
+void mrpc_call_consumed(mrpc_call *call, uint64_t bytes)
+{
+    call->consumed += bytes;
+    if (call->ended || call->peer_closed || call->session == NULL || 2 * call->consumed < call->session->window)
+        return;
+    const mrpc_frame header = {.type = FRAME_CREDIT, .call = call->number, .value = call->consumed};
+    call->receive_window += (int64_t)call->consumed;
+    call->consumed = 0;
+    mrpc_session_control(call->session, &header, NULL, 0);
+}
+
+static mrpc_status status_of(const mrpc_call *call)
+{
+    mrpc_status status = {.code = call->code};
+    if (call->code != MRPC_OK)
+        return mrpc_status_make(call->code, "%s", call->text);
+    return status;
+}
+
+/* --- client, unary --- */
+
+/* The reply of a call that ended with OK; a call without one did not go well. */
+static const void *take_reply(mrpc_call *call)
+{
+    if (call->code == MRPC_OK && call->inbox != NULL)
+        return take(call)->message;
+    if (call->code == MRPC_OK) {
+        call->code = MRPC_INTERNAL;
+        memcpy(call->text, "the server sent no reply", sizeof "the server sent no reply");
+    }
+    return NULL;
+}
+
+static void deliver_unary(mrpc_call *call)
+{
+    if (!call->ended || call->told)
+        return;
+    const void *reply = take_reply(call);
+    call->told = true;
+    if (call->style == STYLE_BLOCKING_UNARY) {
+        mrpc_unary_wait *wait = call->unary_wait;
+        *wait->status = status_of(call);
+        wait->reply = reply;
+        mrpc_engine_complete(&call->runtime->engine, &wait->waiter);
+        return;
+    }
+    if (call->style == STYLE_QUEUE_UNARY) {
+        mrpc_status status = status_of(call);
+        mrpc_queue_put(call->queue, call->tag, call->result, &status, reply);
+        return;
+    }
+    mrpc_status status = status_of(call);
+    mrpc_unary_callback callback = call->unary_callback;
+    void *state = call->state;
+    callback(state, &status, reply);
+}
+
+/* --- blocking calls --- */
+
+static void complete_wait(mrpc_call *call, int result)
+{
+    mrpc_call_wait *wait = call->wait;
+    call->wait = NULL;
+    wait->result = result;
+    mrpc_engine_complete(&call->runtime->engine, &wait->waiter);
+}
+
+static void deliver_received(mrpc_call *call)
+{
+    if (call->inbox != NULL) {
+        mrpc_received *received = take(call);
+        uint64_t bytes = received->bytes;
+        call->wait->message = received->message;
+        mrpc_call_consumed(call, bytes);
+        complete_wait(call, 1);
+    } else if (call->ended || call->peer_closed) {
+        complete_wait(call, 0);
+    }
+}
+
+static void deliver_blocking(mrpc_call *call)
+{
+    if (call->wait == NULL)
+        return;
+    switch (call->wait->what) {
+    case WAIT_RECEIVE:
+        deliver_received(call);
+        break;
+    case WAIT_SEND:
+        if (call->ended)
+            complete_wait(call, MRPC_ECLOSED);
+        break;
+    case WAIT_SENT:
+        if (!call->token_out)
+            complete_wait(call, call->ended && call->wait->result == 0 ? MRPC_ECLOSED : call->wait->result);
+        break;
+    case WAIT_END:
+        if (!call->ended)
+            break;
+        *call->wait->status = status_of(call);
+        call->told = true;
+        complete_wait(call, 0);
+        break;
+    }
+}
+
+/* --- callbacks, either side --- */
+
+static void deliver_messages(mrpc_call *call)
+{
+    while (call->inbox != NULL && !call->paused && call->callbacks.on_message != NULL) {
+        mrpc_received *received = take(call);
+        uint64_t bytes = received->bytes;
+        call->callbacks.on_message(call->state, mrpc_call_handle(call), received->message);
+        mrpc_call_consumed(call, bytes);
+    }
+}
+
+static void deliver_half_close(mrpc_call *call)
+{
+    bool dropped = call->ended && call->code != MRPC_OK;
+    if (!call->peer_closed || call->inbox != NULL || call->half_close_told || dropped)
+        return;
+    call->half_close_told = true;
+    if (call->callbacks.on_half_close != NULL)
+        call->callbacks.on_half_close(call->state, mrpc_call_handle(call));
+}
+
+static bool asked_for_room(mrpc_call *call)
+{
+    if (call->exposed && (atomic_load(&call->control) & CONTROL_WRITABLE))
+        return atomic_fetch_and(&call->control, ~(uint64_t)CONTROL_WRITABLE) & CONTROL_WRITABLE;
+    return call->wants_room;
+}
+
+static void deliver_room(mrpc_call *call)
+{
+    if (call->ended || call->closing || !mrpc_call_has_room(call) || !asked_for_room(call))
+        return;
+    call->wants_room = false;
+    if (call->callbacks.on_writable != NULL)
+        call->callbacks.on_writable(call->state, mrpc_call_handle(call));
+}
+
+static void deliver_end(mrpc_call *call)
+{
+    if (!call->ended || call->told || (call->inbox != NULL && call->paused))
+        return;
+    if (call->callbacks.on_message == NULL)
+        mrpc_call_drop_received(call);
+    if (call->inbox != NULL)
+        return;
+    mrpc_status status = status_of(call);
+    call->told = true;
+    if (call->callbacks.on_end != NULL)
+        call->callbacks.on_end(call->state, mrpc_call_handle(call), &status);
+}
+
+static void deliver_callbacks(mrpc_call *call)
+{
+    deliver_messages(call);
+    deliver_half_close(call);
+    deliver_room(call);
+    deliver_end(call);
+}
+
+/* --- server --- */
+
+/* False: the handler does not run, or not yet. */
+static bool run_handler(mrpc_call *call)
+{
+    if (!call->method->client_streaming && call->inbox == NULL) {
+        if (call->peer_closed)
+            mrpc_call_end(call, false, MRPC_INVALID_ARGUMENT, "%s takes a request and none came", call->method->full_name);
+        return false;
+    }
+    call->handled = true;
+    if (!call->method->client_streaming)
+        call->request = take(call)->message;
+    call->handler(mrpc_call_handle(call), call->request, call->state);
+    return true;
+}
+
+static void deliver_server(mrpc_call *call)
+{
+    if (!call->handled && (call->ended || !run_handler(call))) {
+        call->told = call->ended;
+        return;
+    }
+    if (call->has_callbacks)
+        deliver_callbacks(call);
+    else
+        call->told = call->ended;
+}
+
+void mrpc_call_deliver(mrpc_engine *engine, mrpc_task *task)
+{
+    (void)engine;
+    mrpc_call *call = (mrpc_call *)((char *)task - offsetof(mrpc_call, task));
+    call->delivering = true;
+    switch ((call_style)call->style) {
+    case STYLE_BLOCKING_UNARY:
+    case STYLE_CALLBACK_UNARY:
+    case STYLE_QUEUE_UNARY:
+        deliver_unary(call);
+        break;
+    case STYLE_BLOCKING:
+        deliver_blocking(call);
+        break;
+    case STYLE_CALLBACKS:
+        deliver_callbacks(call);
+        break;
+    case STYLE_SERVER:
+        deliver_server(call);
+        break;
+    }
+    call->delivering = false;
+    if (call->again && !(call->ended && call->told))
+        mrpc_call_wake_task(call);
+    call->again = false;
+    mrpc_call_finished(call);
+}

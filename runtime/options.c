@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* options.c - checks every option that has a range */
+#include "config.h"
+
+#include "runtime/options.h"
+
+#include <stdint.h>
+#include <string.h>
+
+int mrpc_options_copy(void *mine, size_t size, const void *given, const char *what, mrpc_error *error)
+{
+    memset(mine, 0, size);
+    if (given == NULL)
+        return 0;
+    size_t given_size;
+    memcpy(&given_size, given, sizeof given_size);
+    if (given_size < sizeof given_size || given_size > 65536)
+        return mrpc_error_set(error, MRPC_EINVAL, "%s.size is %zu: set it to sizeof(%s)", what, given_size, what);
+    for (size_t i = size; i < given_size; i++)
+        if (((const char *)given)[i] != 0)
+            return mrpc_error_set(error, MRPC_EINVAL, "%s has an option that this version of libmrpc does not know (byte %zu of %zu)",
+                                  what, i, given_size);
+    memcpy(mine, given, given_size < size ? given_size : size);
+    return 0;
+}
+
+static int out_of_range(mrpc_error *error, const char *name, uint64_t value, uint64_t least, uint64_t most)
+{
+    return mrpc_error_set(error, MRPC_EINVAL, "connection.%s is %llu: it must be between %llu and %llu", name,
+                          (unsigned long long)value, (unsigned long long)least, (unsigned long long)most);
+}
+
+static uint64_t or_default(uint64_t value, uint64_t fallback)
+{
+    return value == 0 ? fallback : value;
+}
+
+int mrpc_connection_options_check(mrpc_connection_options *checked, const mrpc_connection_options *given, mrpc_error *error)
+{
+    *checked = *given;
+    checked->size = sizeof *checked;
+    checked->max_message = or_default(given->max_message, UINT64_C(64) << 20);
+    checked->max_calls = (uint32_t)or_default(given->max_calls, 4096);
+    checked->window = or_default(given->window, 1 << 20);
+    checked->chunk = (uint32_t)or_default(given->chunk, 65536);
+    checked->shm_data = or_default(given->shm_data, 4 << 20);
+    checked->shm_references = or_default(given->shm_references, UINT64_C(256) << 20);
+    if (checked->max_message > UINT32_MAX - 4096)
+        return out_of_range(error, "max_message", checked->max_message, 1, UINT32_MAX - 4096);
+    if (checked->max_calls > 1 << 20)
+        return out_of_range(error, "max_calls", checked->max_calls, 1, 1 << 20);
+    if (checked->window > INT64_MAX / 4)
+        return out_of_range(error, "window", checked->window, 1, INT64_MAX / 4);
+    if (checked->chunk < 32768 || checked->chunk > 16 << 20)
+        return out_of_range(error, "chunk", checked->chunk, 32768, 16 << 20);
+    if (checked->send_buffer > INT32_MAX)
+        return out_of_range(error, "send_buffer", checked->send_buffer, 0, INT32_MAX);
+    if (checked->receive_buffer > INT32_MAX)
+        return out_of_range(error, "receive_buffer", checked->receive_buffer, 0, INT32_MAX);
+    return 0;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * server_stop.c - how a server stops
+ *
+ *     OPEN ──stop──▶ DRAINING ──no calls, or time──▶ LINGERING ──no connections, or time──▶ STOPPED
+ *
+ * While it lingers, clients take the last replies and close their connections, as GOAWAY tells them to; a connection that the server closed
+ * itself could lose what the client has not read.
+ */
+#include "config.h"
+
+#include "runtime/server.h"
+
+#define LINGER_NS UINT64_C(500000000)
+
+static mrpc_engine *engine_of(const mrpc_server *server)
+{
+    return &server->runtime->engine;
+}
+
+void mrpc_server_unlisten(mrpc_server *server)
+{
+    for (server_listener *entry = server->listeners; entry != NULL; entry = entry->next) {
+        if (entry->listener != NULL)
+            entry->listener->transport->unlisten(entry->listener);
+        entry->listener = NULL;
+    }
+}
+
+static bool has_calls(const mrpc_server *server)
+{
+    for (const mrpc_session *session = server->sessions; session != NULL; session = session->next)
+        if (session->calls.count > 0)
+            return true;
+    return false;
+}
+
+static void finish(mrpc_server *server)
+{
+    server->state = SERVER_STOPPED;
+    mrpc_loop_stop(engine_of(server)->loop, &server->timer);
+    while (server->runners != NULL)
+        mrpc_engine_complete(engine_of(server), server->runners);
+}
+
+static void close_sessions(mrpc_server *server, bool all)
+{
+    for (mrpc_session *session = server->sessions, *next; session != NULL; session = next) {
+        next = session->next;
+        if (all || session->state != SESSION_READY)
+            mrpc_server_close_session(server, session, "the server was stopped");
+    }
+}
+
+static void lingered(mrpc_timer *timer)
+{
+    mrpc_server *server = (mrpc_server *)((char *)timer - offsetof(mrpc_server, timer));
+    close_sessions(server, true);
+    if (server->state != SERVER_STOPPED)
+        finish(server);
+}
+
+static void linger(mrpc_server *server)
+{
+    server->state = SERVER_LINGERING;
+    server->timer.expired = lingered;
+    close_sessions(server, false);
+    if (server->state == SERVER_STOPPED)
+        return;
+    if (server->sessions == NULL ||
+        mrpc_loop_start(engine_of(server)->loop, &server->timer, mrpc_loop_now(engine_of(server)->loop) + LINGER_NS) != 0)
+        lingered(&server->timer);
+}
+
+static void end_calls(mrpc_server *server)
+{
+    for (mrpc_session *session = server->sessions; session != NULL; session = session->next)
+        for (uint32_t i = 0; session->calls.count > 0 && i <= session->calls.mask; i++)
+            while (session->calls.slots[i] != NULL)
+                mrpc_call_end(session->calls.slots[i], false, MRPC_UNAVAILABLE, "the server is shutting down");
+}
+
+static void drained(mrpc_timer *timer)
+{
+    mrpc_server *server = (mrpc_server *)((char *)timer - offsetof(mrpc_server, timer));
+    end_calls(server);
+    if (server->state == SERVER_DRAINING)
+        linger(server);
+}
+
+void mrpc_server_check_stopped(mrpc_server *server)
+{
+    if (server->state == SERVER_DRAINING && !has_calls(server))
+        linger(server);
+    else if (server->state == SERVER_LINGERING && server->sessions == NULL)
+        finish(server);
+}
+
+static void begin_stop(mrpc_server *server, uint64_t drain_ms)
+{
+    if (server->state == SERVER_OPEN) {
+        server->state = SERVER_DRAINING;
+        mrpc_server_unlisten(server);
+        for (mrpc_session *session = server->sessions; session != NULL; session = session->next)
+            mrpc_session_send_goaway(session);
+    }
+    if (server->state != SERVER_DRAINING)
+        return;
+    server->timer.expired = drained;
+    if (drain_ms == 0 ||
+        mrpc_loop_start(engine_of(server)->loop, &server->timer, mrpc_loop_now(engine_of(server)->loop) + drain_ms * 1000000) != 0)
+        drained(&server->timer);
+    else
+        mrpc_server_check_stopped(server);
+}
+
+void mrpc_server_run_signal(mrpc_engine *engine, mrpc_signal *signal)
+{
+    (void)engine;
+    mrpc_server *server = (mrpc_server *)((char *)signal - offsetof(mrpc_server, signal));
+    uint64_t stop = atomic_exchange(&server->stop, 0);
+    if (stop > 0)
+        begin_stop(server, stop - 1);
+}
+
+void mrpc_server_stop(mrpc_server *server, uint32_t drain_ms)
+{
+    if (mrpc_engine_forked(engine_of(server)))
+        return;
+    atomic_store(&server->stop, (uint64_t)drain_ms + 1);
+    mrpc_engine_signal(engine_of(server));
+}

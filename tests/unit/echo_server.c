@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* echo_server.c - the handlers of the echo service, and a thread that serves them */
+#include "config.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/echo_server.h"
+
+struct echo_server {
+    mrpc_runtime *runtime;
+    mrpc_server *server;
+    pthread_t thread;
+    echo_seen seen;
+};
+
+/* --- messages --- */
+
+void echo_fill(uint8_t *bytes, size_t size, uint32_t seed)
+{
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)((seed + i * 7) % 251);
+}
+
+bool echo_check(const uint8_t *bytes, size_t size, uint32_t seed)
+{
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i] != (uint8_t)((seed + i * 7) % 251))
+            return false;
+    return true;
+}
+
+static echo_Pong *make_pong(mrpc_heap *heap, const echo_Ping *ping)
+{
+    echo_Pong *pong = echo_Pong_new(heap);
+    if (pong == NULL)
+        return NULL;
+    pong->number = ping->number;
+    if (mrpc_string_set_n(pong, &pong->text, ping->text.data, ping->text.size) != 0 ||
+        mrpc_bytes_set(pong, &pong->payload, ping->payload.data, ping->payload.size) != 0) {
+        mrpc_release(pong);
+        return NULL;
+    }
+    return pong;
+}
+
+/* --- replies from another thread --- */
+
+typedef struct late {
+    mrpc_call *call;
+    const echo_Ping *request;
+} late;
+
+static void *answer_late(void *argument)
+{
+    late *work = argument;
+    usleep(2000);
+    (void)mrpc_call_reply(work->call, make_pong(mrpc_call_heap(work->call), work->request));
+    free(work);
+    return NULL;
+}
+
+static void start_late(mrpc_call *call, const echo_Ping *request)
+{
+    pthread_t thread;
+    late *work = malloc(sizeof *work);
+    *work = (late){.call = call, .request = request};
+    if (pthread_create(&thread, NULL, answer_late, work) != 0)
+        abort();
+    (void)pthread_detach(thread);
+}
+
+/* --- unary --- */
+
+static void count_end(void *state, mrpc_call *call, const mrpc_status *status)
+{
+    echo_seen *seen = state;
+    (void)call;
+    atomic_store(&seen->last_end, (int)status->code);
+    if (status->code != MRPC_OK)
+        atomic_fetch_add(&seen->cancelled, 1);
+}
+
+static void answer(mrpc_call *call, const echo_Ping *request, echo_seen *seen)
+{
+    static const mrpc_call_callbacks only_end = {.size = sizeof only_end, .on_end = count_end};
+    switch (request->action) {
+    case echo_FAIL:
+        (void)mrpc_call_fail(call, MRPC_ABORTED, "%s", request->text.data);
+        break;
+    case echo_LATE:
+        start_late(call, request);
+        break;
+    case echo_NEVER:
+        (void)mrpc_call_set_callbacks(call, &only_end, seen);
+        break;
+    default:
+        (void)mrpc_call_reply(call, make_pong(mrpc_call_heap(call), request));
+    }
+}
+
+static void unary(echo_Echo_Unary_call *call, const echo_Ping *request, void *state)
+{
+    echo_seen *seen = state;
+    atomic_fetch_add(&seen->handled, 1);
+    answer(echo_Echo_Unary_untyped(call), request, seen);
+}
+
+/* --- streams; the state of one call --- */
+
+typedef struct stream {
+    echo_seen *seen;
+    const echo_Ping *request; /* Down */
+    uint64_t next, sum;
+    echo_Pong *blocked;       /* Both: a message that there was no window for */
+    bool paused, half_closed;
+} stream;
+
+static stream *new_stream(echo_seen *seen)
+{
+    stream *fresh = calloc(1, sizeof *fresh);
+    fresh->seen = seen;
+    atomic_fetch_add(&seen->handled, 1);
+    return fresh;
+}
+
+static void stream_ended(void *state, mrpc_call *call, const mrpc_status *status)
+{
+    stream *mine = state;
+    count_end(mine->seen, call, status);
+    mrpc_release(mine->blocked);
+    free(mine);
+}
+
+static void send_down(void *state, mrpc_call *call)
+{
+    stream *mine = state;
+    while (mine->next < mine->request->count) {
+        echo_Pong *pong = make_pong(mrpc_call_heap(call), mine->request);
+        pong->number = mine->next;
+        int result = mrpc_call_send(call, pong);
+        if (result == MRPC_EAGAIN)
+            mrpc_release(pong);
+        if (result != 0)
+            return;
+        mine->next++;
+    }
+    if (mine->request->action == echo_REPLY)
+        (void)mrpc_call_reply(call, NULL);
+    else if (mine->request->action == echo_FAIL)
+        (void)mrpc_call_fail(call, MRPC_ABORTED, "%s", mine->request->text.data);
+}
+
+static void down(echo_Echo_Down_call *call, const echo_Ping *request, void *state)
+{
+    stream *mine = new_stream(state);
+    mine->request = request;
+    const mrpc_call_callbacks callbacks = {.size = sizeof callbacks, .on_writable = send_down, .on_end = stream_ended};
+    (void)mrpc_call_set_callbacks(echo_Echo_Down_untyped(call), &callbacks, mine);
+    send_down(mine, echo_Echo_Down_untyped(call));
+}
+
+static void add_up(void *state, mrpc_call *call, const void *message)
+{
+    stream *mine = state;
+    const echo_Ping *ping = message;
+    mine->sum += ping->number;
+    if (ping->action == echo_FAIL)
+        (void)mrpc_call_fail(call, MRPC_ABORTED, "%s", ping->text.data);
+    mrpc_release(message);
+}
+
+static void finish_up(void *state, mrpc_call *call)
+{
+    stream *mine = state;
+    echo_Pong *pong = echo_Pong_new(mrpc_call_heap(call));
+    pong->number = mine->sum;
+    (void)mrpc_call_reply(call, pong);
+}
+
+static void up(echo_Echo_Up_call *call, const echo_Ping *request, void *state)
+{
+    const mrpc_call_callbacks callbacks = {
+        .size = sizeof callbacks, .on_message = add_up, .on_half_close = finish_up, .on_end = stream_ended};
+    (void)request;
+    (void)mrpc_call_set_callbacks(echo_Echo_Up_untyped(call), &callbacks, new_stream(state));
+}
+
+static void try_back(stream *mine, mrpc_call *call)
+{
+    int result = mrpc_call_send(call, mine->blocked);
+    if (result == MRPC_EAGAIN) {
+        mrpc_call_pause(call);
+        mine->paused = true;
+        return;
+    }
+    mine->blocked = NULL;
+    if (mine->paused)
+        mrpc_call_resume(call);
+    mine->paused = false;
+    if (mine->half_closed)
+        (void)mrpc_call_reply(call, NULL);
+}
+
+static void send_back(void *state, mrpc_call *call, const void *message)
+{
+    stream *mine = state;
+    const echo_Ping *ping = message;
+    if (ping->action == echo_FAIL) {
+        (void)mrpc_call_fail(call, MRPC_ABORTED, "%s", ping->text.data);
+    } else {
+        mine->blocked = make_pong(mrpc_call_heap(call), ping);
+        try_back(mine, call);
+    }
+    mrpc_release(message);
+}
+
+static void writable_back(void *state, mrpc_call *call)
+{
+    stream *mine = state;
+    if (mine->blocked != NULL)
+        try_back(mine, call);
+}
+
+static void finish_back(void *state, mrpc_call *call)
+{
+    stream *mine = state;
+    mine->half_closed = true;
+    if (mine->blocked == NULL)
+        (void)mrpc_call_reply(call, NULL);
+}
+
+static void both(echo_Echo_Both_call *call, const echo_Ping *request, void *state)
+{
+    const mrpc_call_callbacks callbacks = {.size = sizeof callbacks,
+                                           .on_message = send_back,
+                                           .on_half_close = finish_back,
+                                           .on_writable = writable_back,
+                                           .on_end = stream_ended};
+    (void)request;
+    (void)mrpc_call_set_callbacks(echo_Echo_Both_untyped(call), &callbacks, new_stream(state));
+}
+
+const echo_Echo_handlers echo_handlers = {.Unary = unary, .Down = down, .Up = up, .Both = both};
+
+/* --- the server --- */
+
+static void *serve(void *argument)
+{
+    echo_server *server = argument;
+    int result = mrpc_server_run(server->server);
+    return result == 0 ? NULL : argument;
+}
+
+echo_server *echo_server_start(const char *address, const mrpc_server_options *options)
+{
+    mrpc_error error;
+    echo_server *server = calloc(1, sizeof *server);
+    assert_non_null(server);
+    mrpc_server_options mine = {.size = sizeof mine};
+    if (options != NULL)
+        mine = *options;
+    if (mine.runtime == NULL) {
+        if (mrpc_runtime_new(&server->runtime, NULL, &error) != 0)
+            fail_msg("%s", mrpc_error_text(&error));
+        mine.runtime = server->runtime;
+    }
+    if (mrpc_server_new(&server->server, &mine, &error) != 0 || echo_Echo_serve(server->server, &echo_handlers, &server->seen) != 0 ||
+        mrpc_server_listen(server->server, address, &error) != 0)
+        fail_msg("%s", mrpc_error_text(&error));
+    assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
+    return server;
+}
+
+const char *echo_server_address(const echo_server *server)
+{
+    return mrpc_server_address(server->server, 0);
+}
+
+mrpc_server *echo_server_mrpc(echo_server *server)
+{
+    return server->server;
+}
+
+echo_seen *echo_server_seen(echo_server *server)
+{
+    return &server->seen;
+}
+
+void echo_server_stop(echo_server *server, uint32_t drain_ms)
+{
+    void *failure;
+    mrpc_server_stop(server->server, drain_ms);
+    assert_int_equal(pthread_join(server->thread, &failure), 0);
+    assert_null(failure);
+    mrpc_server_free(server->server);
+    mrpc_runtime_unref(server->runtime);
+    free(server);
+}
