@@ -21,7 +21,9 @@ static int outcome_of(const mrpc_call *call)
 {
     if (!call->ended || call->code == MRPC_OK)
         return 0;
-    return call->code == MRPC_INTERNAL ? MRPC_EINVAL : call->code == MRPC_RESOURCE_EXHAUSTED ? MRPC_ELIMIT : MRPC_ECLOSED;
+    return call->code == MRPC_INTERNAL             ? MRPC_EINVAL
+           : call->code == MRPC_RESOURCE_EXHAUSTED ? MRPC_ELIMIT
+                                                   : MRPC_ECLOSED;
 }
 
 /* On the driver: carries out what call->answer says. */

@@ -27,7 +27,8 @@ int mrpc_session_bind(mrpc_session *session, uint32_t call, uint32_t number, boo
     if (reserve(session, number) != 0)
         return MRPC_ENOMEM;
     session->bound[number] = protobuf ? BOUND_PROTOBUF : BOUND_NATIVE;
-    const mrpc_frame header = {.type = FRAME_BIND, .flags = protobuf ? FRAME_PROTOBUF : 0, .call = call, .method = number};
+    const mrpc_frame header = {
+        .type = FRAME_BIND, .flags = protobuf ? FRAME_PROTOBUF : 0, .call = call, .method = number};
     mrpc_session_control(session, &header, NULL, 0);
     return 0;
 }

@@ -3,8 +3,8 @@
  * call.h - the inside of a call: one state machine for both sides and all styles
  *
  * A call belongs to the driver. Other threads reach it only through its control word and through operations that they
- * submit. What happens to a call (a message came, it ended) only changes its state and queues its task; the task, which runs at the
- * top of a round, is where handlers, callbacks, queues and waiting threads learn of it (deliver.c).
+ * submit. What happens to a call (a message came, it ended) only changes its state and queues its task; the task, which
+ * runs at the top of a round, is where handlers, callbacks, queues and waiting threads learn of it (deliver.c).
  */
 #ifndef MRPC_RUNTIME_CALL_H
 #define MRPC_RUNTIME_CALL_H
@@ -25,21 +25,21 @@ typedef enum call_style {
     STYLE_BLOCKING_UNARY, /* a unary_wait */
     STYLE_CALLBACK_UNARY,
     STYLE_QUEUE_UNARY,
-    STYLE_BLOCKING,       /* client, with receive and finish */
-    STYLE_CALLBACKS,      /* client */
+    STYLE_BLOCKING,  /* client, with receive and finish */
+    STYLE_CALLBACKS, /* client */
     STYLE_SERVER
 } call_style;
 
 /* Bits of mrpc_call.control, below the generation. */
 enum {
-    CONTROL_POKED = 1,   /* call->poke is on its way to the driver */
-    CONTROL_CANCEL = 2,  /* what poke is to do */
+    CONTROL_POKED = 1,  /* call->poke is on its way to the driver */
+    CONTROL_CANCEL = 2, /* what poke is to do */
     CONTROL_RESUME = 4,
-    CONTROL_LAST = 8,    /* the application has sent the last of its direction: reply, fail, close_send */
-    CONTROL_LAST_OP = 16,/* call->last_op is on its way */
-    CONTROL_ENDED = 32,  /* nothing more can be sent */
+    CONTROL_LAST = 8,      /* the application has sent the last of its direction: reply, fail, close_send */
+    CONTROL_LAST_OP = 16,  /* call->last_op is on its way */
+    CONTROL_ENDED = 32,    /* nothing more can be sent */
     CONTROL_WRITABLE = 64, /* a sender was told EAGAIN and waits for on_writable */
-    CONTROL_SHIFT = 8    /* where the generation begins */
+    CONTROL_SHIFT = 8      /* where the generation begins */
 };
 
 /* A message that came and waits for the application. In the arena of the message. */
@@ -71,70 +71,70 @@ typedef struct mrpc_call_wait {
 struct mrpc_call {
     _Atomic uint64_t control;
     mrpc_runtime *runtime;
-    mrpc_session *session;       /* NULL while it is on none */
-    mrpc_channel *channel;       /* client */
+    mrpc_session *session; /* NULL while it is on none */
+    mrpc_channel *channel; /* client */
     const mrpc_method *method;
     mrpc_module_entry *modules;
-    mrpc_channel_method *binding;/* client */
-    mrpc_handlers *handlers;     /* server: what it began with */
+    mrpc_channel_method *binding; /* client */
+    mrpc_handlers *handlers;      /* server: what it began with */
     mrpc_handler handler;
     uint32_t number;
     uint8_t style;
     bool server;
-    bool protobuf;       /* the encoding of both directions */
-    bool named;          /* client: opened by name */
-    bool exposed;        /* other threads may have a handle */
-    bool shared_slot;    /* see pool.h */
-    bool freed;          /* the slot goes as soon as no operation is on its way */
-    bool listed;         /* in the session's table */
-    bool pending;        /* client: in the channel's list of those that wait for a connection */
-    bool opened;         /* client: the OPEN frame is out */
-    bool closing;        /* nothing follows what waits to be sent */
-    bool half_closed;    /* END is out */
-    bool peer_closed;    /* END has come */
+    bool protobuf;    /* the encoding of both directions */
+    bool named;       /* client: opened by name */
+    bool exposed;     /* other threads may have a handle */
+    bool shared_slot; /* see pool.h */
+    bool freed;       /* the slot goes as soon as no operation is on its way */
+    bool listed;      /* in the session's table */
+    bool pending;     /* client: in the channel's list of those that wait for a connection */
+    bool opened;      /* client: the OPEN frame is out */
+    bool closing;     /* nothing follows what waits to be sent */
+    bool half_closed; /* END is out */
+    bool peer_closed; /* END has come */
     bool message_came;
     bool sent_something; /* server: what is added to the metadata now are trailers; of the thread that sends */
     bool replied;        /* server: the application has answered */
     bool ended;          /* code and text are final; nothing is sent or taken any more */
     bool told;           /* the application knows of the end */
     bool half_close_told;
-    bool handled;        /* server: the handler has run */
-    bool delivering;     /* the task runs */
-    bool again;          /* and has to run once more */
+    bool handled;    /* server: the handler has run */
+    bool delivering; /* the task runs */
+    bool again;      /* and has to run once more */
     bool paused;
-    bool blocked;        /* in session->blocked */
-    bool wants_room;     /* the driver's thread was told EAGAIN */
+    bool blocked;    /* in session->blocked */
+    bool wants_room; /* the driver's thread was told EAGAIN */
     bool wait_for_ready;
     bool request_kept;
-    bool has_callbacks;  /* server: on_end is the last that the handler's side hears */
+    bool has_callbacks;            /* server: on_end is the last that the handler's side hears */
     _Atomic uint32_t queued_sends; /* messages that other threads left and the driver has not sent */
-    _Atomic int64_t send_window; /* bytes; written by the driver */
+    _Atomic int64_t send_window;   /* bytes; written by the driver */
     int64_t receive_window;
-    uint64_t consumed;           /* bytes that the application took and no CREDIT was sent for */
-    uint64_t deadline;           /* on the loop's clock; 0: none */
+    uint64_t consumed; /* bytes that the application took and no CREDIT was sent for */
+    uint64_t deadline; /* on the loop's clock; 0: none */
     mrpc_timer timer;
     mrpc_task task;
     mrpc_op start_op, poke, last_op;
-    mrpc_call *next, **place;    /* in the channel's pending list, session->blocked or the pool */
+    mrpc_call *next, **place; /* in the channel's pending list, session->blocked or the pool */
 
     /* sending */
-    const void *last;            /* unary request (borrowed), reply (taken), or a copy of a stream's only request */
-    bool last_owned;             /* release it when it was sent */
-    mrpc_meta *meta_out;         /* what the application adds; of the calling thread until it is handed over */
-    mrpc_meta *meta_last;        /* goes with `last`, or with the opening, or with the status */
-    struct {                     /* what another thread answered, until last_op has run */
+    const void *last;     /* unary request (borrowed), reply (taken), or a copy of a stream's only request */
+    bool last_owned;      /* release it when it was sent */
+    mrpc_meta *meta_out;  /* what the application adds; of the calling thread until it is handed over */
+    mrpc_meta *meta_last; /* goes with `last`, or with the opening, or with the status */
+    struct {              /* what another thread answered, until last_op has run */
         void *message;
         mrpc_meta *meta;
-        char *text;              /* from malloc */
+        char *text; /* from malloc */
         mrpc_code code;
     } answer;
     mrpc_outgoing *outbox, **outbox_end;
-    mrpc_send_token token;       /* of the one borrowed message with extents */
+    mrpc_send_token token; /* of the one borrowed message with extents */
     bool token_out;
 
     /* receiving */
     mrpc_received *inbox, **inbox_end;
-    const void *request;         /* server: what the handler was given */
+    const void *request; /* server: what the handler was given */
     mrpc_meta *meta_in;
 
     /* the application's side */
@@ -169,13 +169,14 @@ bool mrpc_call_handle_is_server(const mrpc_call *handle);
 bool mrpc_call_is_usable(const mrpc_call *handle);
 /* Whether it has. On the driver. */
 bool mrpc_call_is_current(const mrpc_call *handle);
-/* Sets bits of the control word unless the generation has passed or one of `unless` is set. Says what was there before in *before. Any thread. */
+/* Sets bits of the control word unless the generation has passed or one of `unless` is set. Says what was there before
+ * in *before. Any thread. */
 bool mrpc_call_mark(const mrpc_call *handle, uint64_t set, uint64_t unless, uint64_t *before);
 
 /* --- the state machine (call.c); on the driver --- */
 
-/* Ends the call: takes it off its connection or out of the channel's list, tells the peer unless `by_peer`, and queues the task. Does
- * nothing when it has ended. The text is cut to fit. */
+/* Ends the call: takes it off its connection or out of the channel's list, tells the peer unless `by_peer`, and queues
+ * the task. Does nothing when it has ended. The text is cut to fit. */
 void mrpc_call_end(mrpc_call *call, bool by_peer, mrpc_code code, const char *format, ...) MRPC_PRINTF(4, 5);
 /* Starts the timer of call->deadline; false: the call has ended instead. */
 bool mrpc_call_start_timer(mrpc_call *call);

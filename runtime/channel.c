@@ -57,8 +57,8 @@ static mrpc_channel_method *add_method(mrpc_channel *channel, const mrpc_method 
         return NULL;
     }
     if (method->request_codec >= fresh->modules->codec_count || method->reply_codec >= fresh->modules->codec_count) {
-        (void)mrpc_error_set(error, MRPC_EMISMATCH, "the marshal module of %s has no codecs for %s", method->service->file->name,
-                             method->full_name);
+        (void)mrpc_error_set(error, MRPC_EMISMATCH, "the marshal module of %s has no codecs for %s",
+                             method->service->file->name, method->full_name);
         mrpc_modules_release(channel->runtime, fresh->modules, method->service->file);
         free(fresh);
         return NULL;
@@ -70,7 +70,8 @@ static mrpc_channel_method *add_method(mrpc_channel *channel, const mrpc_method 
 
 mrpc_channel_method *mrpc_channel_method_of(mrpc_channel *channel, const mrpc_method *method, mrpc_error *error)
 {
-    mrpc_channel_method *known = channel->methods == NULL ? NULL : *find_place(channel->methods, channel->method_mask, method);
+    mrpc_channel_method *known =
+        channel->methods == NULL ? NULL : *find_place(channel->methods, channel->method_mask, method);
     return known != NULL ? known : add_method(channel, method, error);
 }
 
@@ -93,13 +94,16 @@ static int set_times(mrpc_channel *channel, const mrpc_channel_options *options,
     uint32_t least = options->backoff_min_ms ? options->backoff_min_ms : 100;
     uint32_t most = options->backoff_max_ms ? options->backoff_max_ms : 30000;
     if (least > most)
-        return mrpc_error_set(error, MRPC_EINVAL, "mrpc_channel_options.backoff_min_ms (%u) is larger than backoff_max_ms (%u)", least, most);
+        return mrpc_error_set(error, MRPC_EINVAL,
+                              "mrpc_channel_options.backoff_min_ms (%u) is larger than backoff_max_ms (%u)", least,
+                              most);
     if (options->timeout_ms > UINT64_MAX / 4000000)
         return mrpc_error_set(error, MRPC_EINVAL, "mrpc_channel_options.timeout_ms is out of range");
     channel->backoff_min_ns = least * UINT64_C(1000000);
     channel->backoff_max_ns = most * UINT64_C(1000000);
     channel->timeout_ns = options->timeout_ms * UINT64_C(1000000);
-    channel->connect_timeout_ns = (options->connect_timeout_ms ? options->connect_timeout_ms : 20000) * UINT64_C(1000000);
+    channel->connect_timeout_ns =
+        (options->connect_timeout_ms ? options->connect_timeout_ms : 20000) * UINT64_C(1000000);
     channel->max_pending = options->max_pending ? options->max_pending : 65536;
     return mrpc_connection_options_check(&channel->connection, &options->connection, error);
 }
@@ -112,7 +116,8 @@ static int copy_text(char **copy, const char *text)
 
 static int copy_texts(mrpc_channel *channel, const char *address, mrpc_error *error)
 {
-    if (copy_text(&channel->address, address) != 0 || copy_text(&channel->congestion, channel->connection.congestion) != 0 ||
+    if (copy_text(&channel->address, address) != 0 ||
+        copy_text(&channel->congestion, channel->connection.congestion) != 0 ||
         copy_text(&channel->source, channel->connection.source) != 0)
         return mrpc_error_set(error, MRPC_ENOMEM, "no memory for a channel");
     channel->connection.congestion = channel->congestion;
@@ -125,8 +130,10 @@ static int check_clock(const mrpc_channel *channel, mrpc_error *error)
     bool simulated = channel->transport->capabilities & TRANSPORT_SIMULATED;
     if (simulated == channel->runtime->engine.simulated)
         return 0;
-    return mrpc_error_set(error, MRPC_EINVAL, simulated ? "%s needs a runtime with MRPC_POLLER_SIMULATED"
-                                                        : "%s cannot be used with MRPC_POLLER_SIMULATED: only sim:// can", channel->address);
+    return mrpc_error_set(error, MRPC_EINVAL,
+                          simulated ? "%s needs a runtime with MRPC_POLLER_SIMULATED"
+                                    : "%s cannot be used with MRPC_POLLER_SIMULATED: only sim:// can",
+                          channel->address);
 }
 
 static void free_parts(mrpc_channel *channel)
@@ -148,7 +155,8 @@ static int make(mrpc_channel *channel, const char *address, const mrpc_channel_o
     if (result == 0)
         result = copy_texts(channel, address, error);
     if (result == 0)
-        result = mrpc_heap_new(&channel->heap, &(mrpc_heap_options){.size = sizeof(mrpc_heap_options), .name = "mrpc channel"}, error);
+        result = mrpc_heap_new(&channel->heap,
+                               &(mrpc_heap_options){.size = sizeof(mrpc_heap_options), .name = "mrpc channel"}, error);
     if (result != 0)
         return result;
     if (options->runtime != NULL)
@@ -163,7 +171,8 @@ static int make(mrpc_channel *channel, const char *address, const mrpc_channel_o
     return result;
 }
 
-int mrpc_channel_new(mrpc_channel **channel, const char *address, const mrpc_channel_options *options, mrpc_error *error)
+int mrpc_channel_new(mrpc_channel **channel, const char *address, const mrpc_channel_options *options,
+                     mrpc_error *error)
 {
     mrpc_channel_options checked;
     *channel = NULL;
@@ -226,16 +235,18 @@ int mrpc_channel_connect(mrpc_channel *channel, int timeout_ms, mrpc_error *erro
     mrpc_engine *engine = &channel->runtime->engine;
     if (mrpc_engine_forked(engine))
         return mrpc_error_set(error, MRPC_EFORKED, "%s", mrpc_strerror(MRPC_EFORKED));
-    connect_wait wait = {.waiter.begin = begin_connect, .waiter.until = mrpc_engine_deadline(engine, timeout_ms), .channel = channel};
+    connect_wait wait = {
+        .waiter.begin = begin_connect, .waiter.until = mrpc_engine_deadline(engine, timeout_ms), .channel = channel};
     if (mrpc_engine_wait(engine, &wait.waiter) != 0)
-        return mrpc_error_set(error, MRPC_EDEADLK,
-                              "mrpc_channel_connect() was called from a handler or callback of the same runtime, where it would wait for "
-                              "itself: begin calls there with a callback or a queue instead");
+        return mrpc_error_set(
+            error, MRPC_EDEADLK,
+            "mrpc_channel_connect() was called from a handler or callback of the same runtime, where it would wait for "
+            "itself: begin calls there with a callback or a queue instead");
     if (wait.waiter.result == 0)
         return 0;
     if (mrpc_engine_run_exclusive(engine, look_at_outcome, &wait) == 0 && wait.error.code != 0)
-        return mrpc_error_set(error, MRPC_ESYS, "no connection to %s within %d ms; the last attempt: %s", channel->address, timeout_ms,
-                              wait.error.text);
+        return mrpc_error_set(error, MRPC_ESYS, "no connection to %s within %d ms; the last attempt: %s",
+                              channel->address, timeout_ms, wait.error.text);
     return mrpc_error_set(error, MRPC_ETIMEDOUT, "no connection to %s within %d ms", channel->address, timeout_ms);
 }
 

@@ -16,7 +16,7 @@ typedef enum channel_state {
     CHANNEL_IDLE,       /* no connection; the next call makes one */
     CHANNEL_CONNECTING, /* until HELLO has come */
     CHANNEL_READY,
-    CHANNEL_BACKOFF,    /* the last attempt failed; the next one waits for the timer */
+    CHANNEL_BACKOFF, /* the last attempt failed; the next one waits for the timer */
     CHANNEL_CLOSED
 } channel_state;
 
@@ -24,7 +24,7 @@ typedef enum channel_state {
 struct mrpc_channel_method {
     const mrpc_method *method;
     mrpc_module_entry *modules;
-    uint32_t number;             /* on the current connection; 0: not bound yet */
+    uint32_t number; /* on the current connection; 0: not bound yet */
     bool protobuf;
 };
 
@@ -40,20 +40,20 @@ struct mrpc_channel {
     uint32_t max_pending;
     mrpc_connection_options connection;
     channel_state state;
-    mrpc_session *current;   /* connecting or ready */
-    mrpc_session *draining;  /* those that begin no more calls but have some */
+    mrpc_session *current;             /* connecting or ready */
+    mrpc_session *draining;            /* those that begin no more calls but have some */
     mrpc_call *pending, **pending_end; /* in the order in which they were begun */
     uint64_t backoff_ns;
     mrpc_timer backoff_timer;
-    mrpc_error last_error;   /* of the last attempt */
-    mrpc_waiter *waiters;    /* mrpc_channel_connect() */
+    mrpc_error last_error;         /* of the last attempt */
+    mrpc_waiter *waiters;          /* mrpc_channel_connect() */
     mrpc_channel_method **methods; /* a hash table by address, at most half full */
     uint32_t method_mask, method_count;
-    _Atomic uint32_t calls;  /* that point here; written by the driver */
+    _Atomic uint32_t calls;                 /* that point here; written by the driver */
     const mrpc_method *_Atomic resolved[8]; /* methods whose module is known to be there; any thread */
     mrpc_task close_task;
     mrpc_waiter *closer;
-    bool released;           /* the application has closed it: freed with the last call */
+    bool released; /* the application has closed it: freed with the last call */
 };
 
 /* The channel's knowledge of a method, NULL with *error: no module, or no memory. */

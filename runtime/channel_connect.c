@@ -52,7 +52,8 @@ static void backoff_over(mrpc_timer *timer)
 
 static uint64_t next_backoff(mrpc_channel *channel)
 {
-    uint64_t base = channel->backoff_ns == 0 ? channel->backoff_min_ns : channel->backoff_ns / 10 * BACKOFF_GROWTH_TENTHS;
+    uint64_t base =
+        channel->backoff_ns == 0 ? channel->backoff_min_ns : channel->backoff_ns / 10 * BACKOFF_GROWTH_TENTHS;
     channel->backoff_ns = base < channel->backoff_max_ns ? base : channel->backoff_max_ns;
     uint64_t percent = 100 - JITTER_PERCENT + mrpc_runtime_random(channel->runtime) % (2 * JITTER_PERCENT + 1);
     return channel->backoff_ns / 100 * percent;
@@ -256,14 +257,16 @@ static bool prepare(mrpc_channel *channel, mrpc_call *call)
         return false;
     }
     if (atomic_load_explicit(&channel->calls, memory_order_relaxed) > channel->max_pending) {
-        mrpc_call_end(call, true, MRPC_RESOURCE_EXHAUSTED,
-                      "%u calls are in flight on the channel: wait for some to end, or raise mrpc_channel_options.max_pending",
-                      channel->max_pending);
+        mrpc_call_end(
+            call, true, MRPC_RESOURCE_EXHAUSTED,
+            "%u calls are in flight on the channel: wait for some to end, or raise mrpc_channel_options.max_pending",
+            channel->max_pending);
         return false;
     }
     call->binding = mrpc_channel_method_of(channel, call->method, &error);
     if (call->binding == NULL) {
-        mrpc_call_end(call, true, error.code == MRPC_ENOMEM ? MRPC_RESOURCE_EXHAUSTED : MRPC_FAILED_PRECONDITION, "%s", error.text);
+        mrpc_call_end(call, true, error.code == MRPC_ENOMEM ? MRPC_RESOURCE_EXHAUSTED : MRPC_FAILED_PRECONDITION, "%s",
+                      error.text);
         return false;
     }
     call->modules = call->binding->modules;

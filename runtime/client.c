@@ -13,8 +13,9 @@
 
 #define LONGEST_TIMEOUT (UINT64_MAX / 4)
 
-static const char inside_text[] = "a blocking function was called from a handler or callback of the same runtime, where it would wait for "
-                                  "itself: begin the call with a callback or a queue there, or block on another runtime";
+static const char inside_text[] =
+    "a blocking function was called from a handler or callback of the same runtime, where it would wait for "
+    "itself: begin the call with a callback or a queue there, or block on another runtime";
 
 /* --- what a call begins with; any thread --- */
 
@@ -68,8 +69,8 @@ static void start_later(mrpc_engine *engine, mrpc_op *op)
 }
 
 /* `inside`: the caller has the engine. */
-static int prepare(mrpc_channel *channel, const mrpc_method *method, const mrpc_call_options *options, call_style style, bool inside,
-                   mrpc_call **call)
+static int prepare(mrpc_channel *channel, const mrpc_method *method, const mrpc_call_options *options, call_style style,
+                   bool inside, mrpc_call **call)
 {
     mrpc_call *fresh = mrpc_call_alloc(channel->runtime, inside);
     if (fresh == NULL)
@@ -102,13 +103,15 @@ static mrpc_status status_of_error(int result, const mrpc_error *error)
     case MRPC_EDEADLK:
         return mrpc_status_make(MRPC_FAILED_PRECONDITION, "%s", inside_text);
     case MRPC_EFORKED:
-        return mrpc_status_make(MRPC_FAILED_PRECONDITION, "the runtime belongs to the parent process: make a new one after fork()");
+        return mrpc_status_make(MRPC_FAILED_PRECONDITION,
+                                "the runtime belongs to the parent process: make a new one after fork()");
     case MRPC_ENOMEM:
     case MRPC_ELIMIT:
         return mrpc_status_make(MRPC_RESOURCE_EXHAUSTED, "the call could not be begun: %s", mrpc_strerror(result));
     case MRPC_EINVAL:
-        return mrpc_status_make(MRPC_INVALID_ARGUMENT, "the call could not be begun: a NULL argument, a method that is not unary, or an "
-                                                       "option or metadata that is not valid");
+        return mrpc_status_make(MRPC_INVALID_ARGUMENT,
+                                "the call could not be begun: a NULL argument, a method that is not unary, or an "
+                                "option or metadata that is not valid");
     default:
         return mrpc_status_make(MRPC_FAILED_PRECONDITION, "%s", error->code == 0 ? mrpc_strerror(result) : error->text);
     }
@@ -204,8 +207,8 @@ static void launch(const starter *start, mrpc_call *call, bool flush)
     end_start(start, flush);
 }
 
-int mrpc_call_unary_start(mrpc_channel *channel, const mrpc_method *method, const void *request, const mrpc_call_options *options,
-                          mrpc_unary_callback callback, void *state, mrpc_call **call)
+int mrpc_call_unary_start(mrpc_channel *channel, const mrpc_method *method, const void *request,
+                          const mrpc_call_options *options, mrpc_unary_callback callback, void *state, mrpc_call **call)
 {
     starter start;
     mrpc_error error;
@@ -229,8 +232,8 @@ int mrpc_call_unary_start(mrpc_channel *channel, const mrpc_method *method, cons
     return 0;
 }
 
-int mrpc_call_unary_submit(mrpc_channel *channel, const mrpc_method *method, const void *request, const mrpc_call_options *options,
-                           mrpc_queue *queue, void *tag, mrpc_unary_result *out)
+int mrpc_call_unary_submit(mrpc_channel *channel, const mrpc_method *method, const void *request,
+                           const mrpc_call_options *options, mrpc_queue *queue, void *tag, mrpc_unary_result *out)
 {
     starter start;
     mrpc_error error;
@@ -280,11 +283,13 @@ static void keep_request(mrpc_call *call)
     call->last = mrpc_message_copy(call->method->request, call->last, call->heap);
     call->last_owned = call->last != NULL;
     if (call->last == NULL)
-        mrpc_call_end(call, false, MRPC_RESOURCE_EXHAUSTED, "no memory to keep the request until there is a connection");
+        mrpc_call_end(call, false, MRPC_RESOURCE_EXHAUSTED,
+                      "no memory to keep the request until there is a connection");
 }
 
-int mrpc_call_open(mrpc_channel *channel, const mrpc_method *method, const void *request, const mrpc_call_options *options,
-                   const mrpc_call_callbacks *callbacks, void *state, mrpc_call **call)
+int mrpc_call_open(mrpc_channel *channel, const mrpc_method *method, const void *request,
+                   const mrpc_call_options *options, const mrpc_call_callbacks *callbacks, void *state,
+                   mrpc_call **call)
 {
     starter start;
     mrpc_error error;
@@ -298,7 +303,8 @@ int mrpc_call_open(mrpc_channel *channel, const mrpc_method *method, const void 
     int result = begin_start(&start, channel, method, &error);
     if (result != 0)
         return result;
-    result = prepare(channel, method, options, callbacks == NULL ? STYLE_BLOCKING : STYLE_CALLBACKS, start.inside, &fresh);
+    result =
+        prepare(channel, method, options, callbacks == NULL ? STYLE_BLOCKING : STYLE_CALLBACKS, start.inside, &fresh);
     if (result == 0) {
         result = prepare_request(fresh, request, !start.inside);
         if (result != 0) {

@@ -2,8 +2,8 @@
 /*
  * deliver.c - where the application learns what happened to a call
  *
- * Runs as the call's task, at the top of a round and never nested, so that a handler or callback may do whatever it likes with
- * this call and others; what it does is seen when it has returned.
+ * Runs as the call's task, at the top of a round and never nested, so that a handler or callback may do whatever it
+ * likes with this call and others; what it does is seen when it has returned.
  */
 #include "config.h"
 
@@ -197,7 +197,8 @@ static bool run_handler(mrpc_call *call)
 {
     if (!call->method->client_streaming && call->inbox == NULL) {
         if (call->peer_closed)
-            mrpc_call_end(call, false, MRPC_INVALID_ARGUMENT, "%s takes a request and none came", call->method->full_name);
+            mrpc_call_end(call, false, MRPC_INVALID_ARGUMENT, "%s takes a request and none came",
+                          call->method->full_name);
         return false;
     }
     call->handled = true;

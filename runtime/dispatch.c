@@ -2,8 +2,8 @@
 /*
  * dispatch.c - frames that came, by type
  *
- * A frame for a call that has ended was in flight then, and is dropped. What no correct peer sends breaks the connection. What is wrong with
- * one call alone ends that call.
+ * A frame for a call that has ended was in flight then, and is dropped. What no correct peer sends breaks the
+ * connection. What is wrong with one call alone ends that call.
  */
 #include "config.h"
 
@@ -60,12 +60,13 @@ static void refuse(mrpc_session *session, mrpc_call *call, int reason)
 {
     if (reason == MRPC_ELIMIT)
         mrpc_call_end(call, false, MRPC_RESOURCE_EXHAUSTED,
-                      "a message of %s came that is larger than %llu bytes: raise connection.max_message", call->method->full_name,
-                      (unsigned long long)session->max_message);
+                      "a message of %s came that is larger than %llu bytes: raise connection.max_message",
+                      call->method->full_name, (unsigned long long)session->max_message);
     else
-        mrpc_call_end(call, false, MRPC_RESOURCE_EXHAUSTED,
-                      "no memory for a large message of %s: the receive heap is full or reached mrpc_runtime_options.heap_limit",
-                      call->method->full_name);
+        mrpc_call_end(
+            call, false, MRPC_RESOURCE_EXHAUSTED,
+            "no memory for a large message of %s: the receive heap is full or reached mrpc_runtime_options.heap_limit",
+            call->method->full_name);
 }
 
 static bool one_message_only(const mrpc_call *call)
@@ -91,7 +92,8 @@ int mrpc_session_message(mrpc_session *session, mrpc_call *call, const mrpc_inco
         drop(incoming);
     } else if (one_message_only(call) && call->message_came) {
         drop(incoming);
-        mrpc_call_end(call, false, MRPC_INTERNAL, "a second message of %s came, which has one only", call->method->full_name);
+        mrpc_call_end(call, false, MRPC_INTERNAL, "a second message of %s came, which has one only",
+                      call->method->full_name);
     } else {
         call->message_came = true;
         result = take_message(session, call, incoming);
@@ -225,7 +227,8 @@ static int dispatch(mrpc_session *session, const mrpc_incoming *incoming)
         drop(incoming);
         return header->call <= session->last_number
                    ? 0
-                   : mrpc_session_break(session, MRPC_EPROTO, "a frame came for call %u, which never was", header->call);
+                   : mrpc_session_break(session, MRPC_EPROTO, "a frame came for call %u, which never was",
+                                        header->call);
     }
     case FRAME_GOAWAY:
         take_goaway(session, header->call);
@@ -246,7 +249,8 @@ static bool well_formed(const mrpc_incoming *incoming)
     const mrpc_frame *header = incoming->header;
     if (incoming->refused != 0)
         return header->type == FRAME_MESSAGE;
-    if (header->type == FRAME_MESSAGE && incoming->arena == NULL && (mrpc_frame_head(header) > header->size || header->extents > 0))
+    if (header->type == FRAME_MESSAGE && incoming->arena == NULL &&
+        (mrpc_frame_head(header) > header->size || header->extents > 0))
         return false;
     return header->meta <= header->size && mrpc_meta_valid((const char *)incoming->head, header->meta);
 }

@@ -194,8 +194,8 @@ static void stop_expecting(mrpc_waiter *waiter)
     waiter->event_place = NULL;
 }
 
-/* The last thing that is done to a waiter of another thread: its stack may be gone right after the exchange, which is why the
- * address is all that is used of it then. */
+/* The last thing that is done to a waiter of another thread: its stack may be gone right after the exchange, which is
+ * why the address is all that is used of it then. */
 static void rouse(mrpc_engine *engine, mrpc_waiter *waiter, uint32_t word)
 {
     _Atomic uint32_t *address = &waiter->word;
@@ -356,7 +356,8 @@ int mrpc_engine_run_exclusive(mrpc_engine *engine, void (*function)(void *argume
         function(argument);
         return 0;
     }
-    exclusive work = {.waiter.begin = run_exclusive, .waiter.until = UINT64_MAX, .function = function, .argument = argument};
+    exclusive work = {
+        .waiter.begin = run_exclusive, .waiter.until = UINT64_MAX, .function = function, .argument = argument};
     return mrpc_engine_wait(engine, &work.waiter);
 }
 

@@ -2,13 +2,14 @@
 /*
  * engine.h - who drives: exclusive ownership of a loop and of all that hangs on it
  *
- * One word, the gate, is all that threads share: free, owned, owned and asleep, or owned with a list of operations that other
- * threads left. Whoever turns it from free to owned drives: runs the loop and touches connections, calls, timers and the
- * module table without any further lock. Whoever finds it owned puts its operation on the list, and wakes the driver only
- * if that sleeps in the kernel. The gate goes back to free only while the list is empty, so no operation is ever left behind.
+ * One word, the gate, is all that threads share: free, owned, owned and asleep, or owned with a list of operations that
+ * other threads left. Whoever turns it from free to owned drives: runs the loop and touches connections, calls, timers
+ * and the module table without any further lock. Whoever finds it owned puts its operation on the list, and wakes the
+ * driver only if that sleeps in the kernel. The gate goes back to free only while the list is empty, so no operation is
+ * ever left behind.
  *
- * A thread that blocks leaves a waiter in the same way and sleeps on the waiter's word, until the driver completes it or
- * hands the driving over to it.
+ * A thread that blocks leaves a waiter in the same way and sleeps on the waiter's word, until the driver completes it
+ * or hands the driving over to it.
  */
 #ifndef MRPC_RUNTIME_ENGINE_H
 #define MRPC_RUNTIME_ENGINE_H
@@ -55,7 +56,7 @@ struct mrpc_waiter {
     uint64_t until; /* UINT64_MAX: for ever */
     int result;     /* of the wait: 0, MRPC_ETIMEDOUT, MRPC_ENOMEM */
     bool done;
-    bool remote;    /* another thread than its own drives */
+    bool remote; /* another thread than its own drives */
     _Atomic uint32_t word;
 };
 
@@ -69,31 +70,31 @@ typedef struct mrpc_line {
 
 struct mrpc_engine {
     _Atomic uintptr_t gate;
-    _Atomic uintptr_t owner;     /* the driver's pthread_self(), 0 when there is none */
-    _Atomic uint32_t *unforked;  /* 1; reads 0 in a child of fork() */
+    _Atomic uintptr_t owner;    /* the driver's pthread_self(), 0 when there is none */
+    _Atomic uint32_t *unforked; /* 1; reads 0 in a child of fork() */
     mrpc_loop *loop;
     mrpc_task *tasks, **tasks_end;
     mrpc_line *dirty, **dirty_end;
-    mrpc_line *active;           /* those that are polled; all others are armed */
-    mrpc_line *poll_next;        /* where a walk over `active` goes on */
+    mrpc_line *active;    /* those that are polled; all others are armed */
+    mrpc_line *poll_next; /* where a walk over `active` goes on */
     uint32_t active_count;
     mrpc_waiter *waiters, **waiters_end;
-    mrpc_waiter *pollers;        /* waiters that any event completes */
+    mrpc_waiter *pollers; /* waiters that any event completes */
     mrpc_signal *signals;
     _Atomic bool signalled;
-    uint64_t events;             /* things that were done, so that a round knows whether it did any */
-    uint32_t busy_rounds;        /* in a row that did not look at the network */
+    uint64_t events;      /* things that were done, so that a round knows whether it did any */
+    uint32_t busy_rounds; /* in a row that did not look at the network */
     /* spinning */
     uint64_t spin_ns;
     uint64_t waiting_since;
-    uint64_t looked;             /* when the loop was last asked while spinning */
+    uint64_t looked; /* when the loop was last asked while spinning */
     uint32_t short_gaps, short_gaps_needed;
     bool spun;
     bool simulated;
     bool fd_used;
     _Atomic bool woken;
     int loop_error;
-    uint32_t drops;              /* references to give back when the engine is left */
+    uint32_t drops; /* references to give back when the engine is left */
     void (*unref)(mrpc_engine *engine);
     uint32_t wakes_expected;
     _Atomic uint32_t wakes_done; /* by other threads; they are equal before the engine may be freed */
@@ -101,7 +102,8 @@ struct mrpc_engine {
 };
 
 /* Errors: those of mrpc_loop_new, ENOMEM. */
-MRPC_MUST_CHECK int mrpc_engine_init(mrpc_engine *engine, const mrpc_runtime_options *options, mrpc_poller poller, mrpc_error *error);
+MRPC_MUST_CHECK int mrpc_engine_init(mrpc_engine *engine, const mrpc_runtime_options *options, mrpc_poller poller,
+                                     mrpc_error *error);
 void mrpc_engine_fini(mrpc_engine *engine);
 
 static inline bool mrpc_engine_forked(const mrpc_engine *engine)
@@ -114,8 +116,8 @@ bool mrpc_engine_inside(const mrpc_engine *engine);
 
 /* Takes the engine if nobody has it; then the caller must leave it. */
 MRPC_MUST_CHECK bool mrpc_engine_enter(mrpc_engine *engine);
-/* Gives the engine up: finishes what other threads asked for, hands the driving to one that waits. The engine may be gone
- * after it. `flush`: what was committed leaves now. */
+/* Gives the engine up: finishes what other threads asked for, hands the driving to one that waits. The engine may be
+ * gone after it. `flush`: what was committed leaves now. */
 void mrpc_engine_leave(mrpc_engine *engine, bool flush);
 
 /* Has the operation run: at once when the caller drives or nobody does, else by the driver. Never blocks. */
@@ -123,15 +125,16 @@ void mrpc_engine_submit(mrpc_engine *engine, mrpc_op *op, bool flush);
 
 /* Has waiter->begin run and waits until mrpc_engine_complete(). 0 (see waiter->result), or EDEADLK. */
 MRPC_MUST_CHECK int mrpc_engine_wait(mrpc_engine *engine, mrpc_waiter *waiter);
-/* Once the calling thread has the engine: drives until the waiter is complete, and leaves. For callers that want no begin. */
+/* Once the calling thread has the engine: drives until the waiter is complete, and leaves. For callers that want no
+ * begin. */
 void mrpc_engine_drive(mrpc_engine *engine, mrpc_waiter *waiter);
 /* The loop time at which `timeout_ms` from now is over; negative: never. Any thread. */
 uint64_t mrpc_engine_deadline(const mrpc_engine *engine, int timeout_ms);
 /* On the driver. The waiter must not be touched after it. */
 void mrpc_engine_complete(mrpc_engine *engine, mrpc_waiter *waiter);
 
-/* Runs `function` on the engine, between two messages and with nothing of a call under way, and waits for it. From any thread,
- * handlers included. EFORKED. */
+/* Runs `function` on the engine, between two messages and with nothing of a call under way, and waits for it. From any
+ * thread, handlers included. EFORKED. */
 MRPC_MUST_CHECK int mrpc_engine_run_exclusive(mrpc_engine *engine, void (*function)(void *argument), void *argument);
 
 /* Runs what can be run, and when nothing can be and `wait` is set, waits for something. For the driver. */
@@ -151,8 +154,8 @@ void mrpc_engine_activate(mrpc_engine *engine, mrpc_line *line);
 void mrpc_engine_forget(mrpc_engine *engine, mrpc_line *line);
 /* Enters a waiter in a list, which it leaves when it is complete, and so when its time is up. */
 void mrpc_waiter_expect(mrpc_waiter *waiter, mrpc_waiter **list);
-/* What turn.c and engine.c share: runs what other threads left; sends what was committed; arms the active lines, false when
- * something has come on one of them meanwhile. */
+/* What turn.c and engine.c share: runs what other threads left; sends what was committed; arms the active lines, false
+ * when something has come on one of them meanwhile. */
 void mrpc_engine_run_ops(mrpc_engine *engine);
 void mrpc_engine_flush(mrpc_engine *engine);
 bool mrpc_engine_arm(mrpc_engine *engine);

@@ -49,8 +49,8 @@ int mrpc_hello_receive(mrpc_session *session, const mrpc_incoming *incoming)
         return mrpc_session_break(session, MRPC_EPROTO, "it does not speak mrpc: its HELLO has no magic number");
     if (peer.minimum > PROTOCOL_VERSION || peer.version < PROTOCOL_VERSION)
         return mrpc_session_break(session, MRPC_EMISMATCH,
-                                  "it speaks versions %u to %u of the protocol and this side %d: upgrade the older one", peer.minimum,
-                                  peer.version, PROTOCOL_VERSION);
+                                  "it speaks versions %u to %u of the protocol and this side %d: upgrade the older one",
+                                  peer.minimum, peer.version, PROTOCOL_VERSION);
     if (peer.chunk < LEAST_CHUNK || peer.calls == 0 || peer.message == 0 || peer.window == 0 || peer.window > INT64_MAX)
         return mrpc_session_break(session, MRPC_EPROTO, "a limit in its HELLO is out of range");
     session->peer_calls = peer.calls;

@@ -2,8 +2,8 @@
 /*
  * message_in.c - a frame becomes a message
  *
- * A large frame has come in an arena already and is unmarshalled where it lies. A small one lies in the transport's buffer, and its
- * block is copied once, into an arena of the receive heap, and unmarshalled there.
+ * A large frame has come in an arena already and is unmarshalled where it lies. A small one lies in the transport's
+ * buffer, and its block is copied once, into an arena of the receive heap, and unmarshalled there.
  */
 #include "config.h"
 
@@ -22,8 +22,10 @@ uint64_t mrpc_incoming_bytes(const mrpc_incoming *incoming)
 static int explain(int result, const mrpc_call *call, const char *where, const char *what, mrpc_error *error)
 {
     if (result == MRPC_ENOMEM)
-        return mrpc_error_set(error, result, "no memory to receive a message of %s: the receive heap is full or reached "
-                              "mrpc_runtime_options.heap_limit", call->method->full_name);
+        return mrpc_error_set(error, result,
+                              "no memory to receive a message of %s: the receive heap is full or reached "
+                              "mrpc_runtime_options.heap_limit",
+                              call->method->full_name);
     return mrpc_error_set(error, MRPC_EFORMAT, "a malformed message of %s came: %s %s", call->method->full_name,
                           where == NULL ? "" : where, what == NULL ? mrpc_strerror(result) : what);
 }
@@ -97,7 +99,8 @@ static int receive_protobuf(mrpc_call *call, const mrpc_incoming *incoming, mrpc
 static void count_stamp(const mrpc_session *session, const mrpc_incoming *incoming)
 {
     if (incoming->header->flags & FRAME_STAMP)
-        mrpc_stamps_add(&session->runtime->stamps, (const char *)incoming->head + mrpc_frame_head(incoming->header) - MRPC_STAMP_SIZE);
+        mrpc_stamps_add(&session->runtime->stamps,
+                        (const char *)incoming->head + mrpc_frame_head(incoming->header) - MRPC_STAMP_SIZE);
 }
 
 int mrpc_message_receive(mrpc_call *call, const mrpc_incoming *incoming, mrpc_received **received, mrpc_error *error)
@@ -118,7 +121,8 @@ int mrpc_message_receive(mrpc_call *call, const mrpc_incoming *incoming, mrpc_re
         mrpc_arena_free(arena);
         return result;
     }
-    **received = (mrpc_received){.message = message, .bytes = incoming->header->flags & FRAME_OPEN ? 0 : mrpc_incoming_bytes(incoming)};
+    **received = (mrpc_received){.message = message,
+                                 .bytes = incoming->header->flags & FRAME_OPEN ? 0 : mrpc_incoming_bytes(incoming)};
     call->runtime->engine.counters.messages_received++;
     return 0;
 }

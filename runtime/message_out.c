@@ -2,8 +2,8 @@
 /*
  * message_out.c - a message becomes a frame, written by its codec straight into the transport's memory
  *
- * The space is laid out as the frame is: header, meta section, block, sizes of extents, stamp. The codec fills the block, which may
- * grow, and lists what it references; nothing is copied afterwards.
+ * The space is laid out as the frame is: header, meta section, block, sizes of extents, stamp. The codec fills the
+ * block, which may grow, and lists what it references; nothing is copied afterwards.
  */
 #include "config.h"
 
@@ -14,8 +14,8 @@
 #include "runtime/session.h"
 
 enum {
-    BLOCK_FIRST = 256,   /* bytes of room for a block to begin with */
-    NAMED_META = 512     /* enough for the two fingerprints and the item heads; the name is added */
+    BLOCK_FIRST = 256, /* bytes of room for a block to begin with */
+    NAMED_META = 512   /* enough for the two fingerprints and the item heads; the name is added */
 };
 
 typedef struct frame_out {
@@ -74,7 +74,8 @@ static size_t write_meta(const mrpc_call *call, const mrpc_meta *meta, unsigned 
     if (flags & FRAME_NAMED) {
         const char *name = call->method->full_name;
         size += mrpc_meta_write(at + size, ":method", name, strlen(name), 0);
-        size += mrpc_meta_write(at + size, ":request", &call->method->request->fingerprint, sizeof(mrpc_fingerprint), 0);
+        size +=
+            mrpc_meta_write(at + size, ":request", &call->method->request->fingerprint, sizeof(mrpc_fingerprint), 0);
         size += mrpc_meta_write(at + size, ":reply", &call->method->reply->fingerprint, sizeof(mrpc_fingerprint), 0);
     }
     if (meta != NULL) {
@@ -89,7 +90,10 @@ static size_t write_meta(const mrpc_call *call, const mrpc_meta *meta, unsigned 
 static int begin(frame_out *out, mrpc_call *call, const mrpc_meta *meta, unsigned flags)
 {
     size_t room = meta_room(call, meta, flags), hint = out->session->block_hint;
-    size_t bytes = sizeof(mrpc_frame) + room + (flags & FRAME_NOMESSAGE ? 0 : hint < BLOCK_FIRST ? BLOCK_FIRST : hint) +
+    size_t bytes = sizeof(mrpc_frame) + room +
+                   (flags & FRAME_NOMESSAGE ? 0
+                    : hint < BLOCK_FIRST    ? BLOCK_FIRST
+                                            : hint) +
                    tail_bytes(out->session);
     int result = out->session->transport->begin(out->session->line.connection, bytes, &out->space);
     if (result != 0)
@@ -108,12 +112,14 @@ static int explain(const frame_out *out, int result, mrpc_error *error)
     if (out->no_room)
         return MRPC_EAGAIN;
     if (result == MRPC_ELIMIT)
-        return mrpc_error_set(error, result,
-                              "the message is larger than the %llu bytes that the peer accepts: raise connection.max_message there",
-                              (unsigned long long)out->session->peer_message);
+        return mrpc_error_set(
+            error, result,
+            "the message is larger than the %llu bytes that the peer accepts: raise connection.max_message there",
+            (unsigned long long)out->session->peer_message);
     if (result == MRPC_ENOMEM)
         return mrpc_error_set(error, result, "no memory to send the message");
-    return mrpc_error_set(error, result, "the message cannot be encoded: %s %s", gather->where == NULL ? "" : gather->where,
+    return mrpc_error_set(error, result, "the message cannot be encoded: %s %s",
+                          gather->where == NULL ? "" : gather->where,
                           gather->what == NULL ? mrpc_strerror(result) : gather->what);
 }
 
@@ -140,7 +146,8 @@ static int fill_tail(frame_out *out, uint64_t *bytes, mrpc_error *error)
 {
     mrpc_gather *gather = &out->gather;
     mrpc_frame *header = header_of(out);
-    size_t padded = mrpc_pad8(gather->size), needed = out->block_at + padded + 8 * (size_t)gather->extent_count + tail_bytes(out->session);
+    size_t padded = mrpc_pad8(gather->size),
+           needed = out->block_at + padded + 8 * (size_t)gather->extent_count + tail_bytes(out->session);
     if (needed > out->space.capacity && extend(out, out->block_at + gather->size, needed) != 0)
         return explain(out, MRPC_ENOMEM, error);
     header = header_of(out);
@@ -188,7 +195,8 @@ static mrpc_arena *arena_of(const void *message)
     return ((const mrpc_message *)message)->arena;
 }
 
-/* Extents are only listed when their bytes will stay: while a borrowed message is borrowed, or as long as a taken one's arena. */
+/* Extents are only listed when their bytes will stay: while a borrowed message is borrowed, or as long as a taken one's
+ * arena. */
 static uint32_t threshold_of(const void *message, message_hold hold)
 {
     bool may_refer = hold == HOLD_BORROWED || (hold == HOLD_TAKEN && arena_of(message) != NULL);
@@ -278,7 +286,8 @@ int mrpc_session_send_message(mrpc_session *session, mrpc_call *call, const void
     finish_header(&out, call, flags);
     count(session, &out.gather, bytes);
     if (!(flags & FRAME_OPEN))
-        atomic_store_explicit(&call->send_window, atomic_load_explicit(&call->send_window, memory_order_relaxed) - (int64_t)bytes,
+        atomic_store_explicit(&call->send_window,
+                              atomic_load_explicit(&call->send_window, memory_order_relaxed) - (int64_t)bytes,
                               memory_order_relaxed);
     call->token_out = token != NULL && hold == HOLD_BORROWED;
     session->transport->commit(session->line.connection, &out.space, token == NULL ? NULL : out.gather.extents, token);

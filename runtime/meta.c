@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* meta.c - the items of a meta section: u16 key size, u16 flags, u32 value size, key, value, zeroes up to a multiple of 8 */
+/* meta.c - the items of a meta section: u16 key size, u16 flags, u32 value size, key, value, zeroes up to a multiple of
+ * 8 */
 #include "config.h"
 
 #include "runtime/meta.h"
@@ -138,7 +139,8 @@ int mrpc_meta_keep(mrpc_meta **meta, const char *section, size_t size)
 {
     item head;
     const char *key;
-    for (size_t offset = 0, start = 0; offset < size && read_item(section, size, &offset, &head, &key); start = offset) {
+    for (size_t offset = 0, start = 0; offset < size && read_item(section, size, &offset, &head, &key);
+         start = offset) {
         if (key[0] == ':')
             continue;
         /* All of it at once: the application may hold pointers to values when more comes. */

@@ -24,10 +24,12 @@ size_t mrpc_meta_item_size(size_t key_size, size_t value_size);
 /* Writes an item at `at`, 8-aligned, with room for it; returns its size. */
 size_t mrpc_meta_write(char *at, const char *key, const void *value, size_t value_size, uint16_t flags);
 
-/* Appends the application's items to *meta, which is made when it is NULL. Errors: EINVAL (a key that is not lower-case ASCII, begins
- * with ':' or is empty; a value that is not printable although the key does not end in -bin), ELIMIT, ENOMEM; *meta is unchanged then. */
+/* Appends the application's items to *meta, which is made when it is NULL. Errors: EINVAL (a key that is not lower-case
+ * ASCII, begins with ':' or is empty; a value that is not printable although the key does not end in -bin), ELIMIT,
+ * ENOMEM; *meta is unchanged then. */
 MRPC_MUST_CHECK int mrpc_meta_add(mrpc_meta **meta, const mrpc_metadata *items, size_t count, uint16_t flags);
-/* Appends all items of a section from the wire that are the application's (their key does not begin with ':'). As mrpc_meta_add. */
+/* Appends all items of a section from the wire that are the application's (their key does not begin with ':'). As
+ * mrpc_meta_add. */
 MRPC_MUST_CHECK int mrpc_meta_keep(mrpc_meta **meta, const char *section, size_t size);
 /* Whether a section from the wire is well-formed. */
 bool mrpc_meta_valid(const char *section, size_t size);

@@ -20,7 +20,8 @@ static bool same_fingerprint(const mrpc_fingerprint *a, const mrpc_fingerprint *
 static mrpc_module_entry *find_entry(mrpc_runtime *runtime, const char *file, const mrpc_fingerprint *fingerprint)
 {
     for (mrpc_module_entry *entry = runtime->modules.entries; entry != NULL; entry = entry->next)
-        if (strcmp(entry->file, file) == 0 && (fingerprint == NULL || same_fingerprint(&entry->fingerprint, fingerprint)))
+        if (strcmp(entry->file, file) == 0 &&
+            (fingerprint == NULL || same_fingerprint(&entry->fingerprint, fingerprint)))
             return entry;
     return NULL;
 }
@@ -44,7 +45,8 @@ static void forget_old_versions(mrpc_module_entry *entry)
     }
 }
 
-static mrpc_module_version *add_version(mrpc_runtime *runtime, mrpc_module_entry *entry, const mrpc_module_source *source)
+static mrpc_module_version *add_version(mrpc_runtime *runtime, mrpc_module_entry *entry,
+                                        const mrpc_module_source *source)
 {
     mrpc_module_version *version = mrpc_runtime_alloc(runtime, sizeof *version);
     if (version == NULL)
@@ -78,7 +80,8 @@ static void drop_version(mrpc_module_version *version, mrpc_module_source *retir
 
 /* --- entries --- */
 
-static int new_entry(mrpc_runtime *runtime, const mrpc_module_source *source, mrpc_module_entry **entry, mrpc_error *error)
+static int new_entry(mrpc_runtime *runtime, const mrpc_module_source *source, mrpc_module_entry **entry,
+                     mrpc_error *error)
 {
     mrpc_module_entry *fresh = mrpc_runtime_alloc(runtime, sizeof *fresh);
     if (fresh == NULL)
@@ -122,10 +125,11 @@ static int check_source(const mrpc_file *file, const mrpc_module_source *source,
                               "where MRPC_MODULE_PATH points",
                               file->name);
     if (!same_fingerprint(&source->module->fingerprint, &file->fingerprint))
-        return mrpc_error_set(error, MRPC_EMISMATCH,
-                              "the marshal module %s of %s was generated from another schema than the program: generate and "
-                              "build both from one",
-                              source->path[0] == '\0' ? "(linked in)" : source->path, file->name);
+        return mrpc_error_set(
+            error, MRPC_EMISMATCH,
+            "the marshal module %s of %s was generated from another schema than the program: generate and "
+            "build both from one",
+            source->path[0] == '\0' ? "(linked in)" : source->path, file->name);
     return 0;
 }
 
@@ -147,8 +151,9 @@ int mrpc_modules_acquire(mrpc_runtime *runtime, const mrpc_file *file, const mrp
     return 0;
 }
 
-/* A linked-in module goes away with what it is linked into. If it is current, another copy of it goes on, or the previous version; without
- * either the entry stays without codecs, which nobody can use then: its last user has gone. */
+/* A linked-in module goes away with what it is linked into. If it is current, another copy of it goes on, or the
+ * previous version; without either the entry stays without codecs, which nobody can use then: its last user has gone.
+ */
 static void replace_link(mrpc_runtime *runtime, mrpc_module_entry *entry, const mrpc_module *gone)
 {
     if (entry->previous != NULL && entry->previous->module == gone)
@@ -199,16 +204,18 @@ void mrpc_modules_release(mrpc_runtime *runtime, mrpc_module_entry *entry, const
 
 /* --- upgrade and rollback --- */
 
-int mrpc_modules_install(mrpc_runtime *runtime, const mrpc_module_source *source, mrpc_module_source *retired, mrpc_error *error)
+int mrpc_modules_install(mrpc_runtime *runtime, const mrpc_module_source *source, mrpc_module_source *retired,
+                         mrpc_error *error)
 {
     const mrpc_module *module = source->module;
     *retired = (mrpc_module_source){.path = ""};
     mrpc_module_entry *entry = find_entry(runtime, module->file, &module->fingerprint);
     if (entry == NULL && find_entry(runtime, module->file, NULL) != NULL)
-        return mrpc_error_set(error, MRPC_EMISMATCH,
-                              "%s: its schema of %s is not the one in use (the fingerprints differ): build it from the same .proto "
-                              "with the same options",
-                              source->path, module->file);
+        return mrpc_error_set(
+            error, MRPC_EMISMATCH,
+            "%s: its schema of %s is not the one in use (the fingerprints differ): build it from the same .proto "
+            "with the same options",
+            source->path, module->file);
     if (entry == NULL)
         return new_entry(runtime, source, &entry, error);
     if (module->codec_count < entry->codec_count)
@@ -229,7 +236,8 @@ int mrpc_modules_rollback(mrpc_runtime *runtime, const char *file, mrpc_error *e
 {
     mrpc_module_entry *entry = find_entry(runtime, file, NULL);
     if (entry == NULL)
-        return mrpc_error_set(error, MRPC_ENOENT, "no marshal module of %s is in use: mrpcctl modules lists those that are", file);
+        return mrpc_error_set(error, MRPC_ENOENT,
+                              "no marshal module of %s is in use: mrpcctl modules lists those that are", file);
     if (entry->previous == NULL)
         return mrpc_error_set(error, MRPC_ENOENT, "%s has no version before the current one", file);
     mrpc_module_version *current = entry->current;

@@ -18,8 +18,9 @@ int mrpc_options_copy(void *mine, size_t size, const void *given, const char *wh
         return mrpc_error_set(error, MRPC_EINVAL, "%s.size is %zu: set it to sizeof(%s)", what, given_size, what);
     for (size_t i = size; i < given_size; i++)
         if (((const char *)given)[i] != 0)
-            return mrpc_error_set(error, MRPC_EINVAL, "%s has an option that this version of libmrpc does not know (byte %zu of %zu)",
-                                  what, i, given_size);
+            return mrpc_error_set(error, MRPC_EINVAL,
+                                  "%s has an option that this version of libmrpc does not know (byte %zu of %zu)", what,
+                                  i, given_size);
     memcpy(mine, given, given_size < size ? given_size : size);
     return 0;
 }
@@ -35,7 +36,8 @@ static uint64_t or_default(uint64_t value, uint64_t fallback)
     return value == 0 ? fallback : value;
 }
 
-int mrpc_connection_options_check(mrpc_connection_options *checked, const mrpc_connection_options *given, mrpc_error *error)
+int mrpc_connection_options_check(mrpc_connection_options *checked, const mrpc_connection_options *given,
+                                  mrpc_error *error)
 {
     *checked = *given;
     checked->size = sizeof *checked;

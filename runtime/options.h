@@ -8,12 +8,14 @@
 #include <mrpc/channel.h>
 #include <mrpc/error.h>
 
-/* Copies an options struct that begins with its size, of whatever version the caller was compiled with, into *mine of `size` bytes: what the
- * caller does not have becomes zero. NULL: all zero. EINVAL: no size, or something is set that is not known here. */
+/* Copies an options struct that begins with its size, of whatever version the caller was compiled with, into *mine of
+ * `size` bytes: what the caller does not have becomes zero. NULL: all zero. EINVAL: no size, or something is set that
+ * is not known here. */
 MRPC_MUST_CHECK int mrpc_options_copy(void *mine, size_t size, const void *given, const char *what, mrpc_error *error);
 
-/* Checks connection options and fills in the defaults; `given` with size 0 (not mentioned) means all defaults. EINVAL names the option. */
-MRPC_MUST_CHECK int mrpc_connection_options_check(mrpc_connection_options *checked, const mrpc_connection_options *given,
-                                                  mrpc_error *error);
+/* Checks connection options and fills in the defaults; `given` with size 0 (not mentioned) means all defaults. EINVAL
+ * names the option. */
+MRPC_MUST_CHECK int mrpc_connection_options_check(mrpc_connection_options *checked,
+                                                  const mrpc_connection_options *given, mrpc_error *error);
 
 #endif /* MRPC_RUNTIME_OPTIONS_H */

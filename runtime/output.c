@@ -2,8 +2,8 @@
 /*
  * output.c - what a call has to send, in order, as far as the window and the connection have room
  *
- * Client: the opening (with the only request, where the method has one), messages, half-close. Server: messages, then the reply or the end;
- * a status other than OK overtakes what waits (mrpc_call_end).
+ * Client: the opening (with the only request, where the method has one), messages, half-close. Server: messages, then
+ * the reply or the end; a status other than OK overtakes what waits (mrpc_call_end).
  */
 #include "config.h"
 
@@ -29,24 +29,27 @@ static bool on_connection(const mrpc_call *call)
 
 bool mrpc_call_has_room(const mrpc_call *call)
 {
-    return on_connection(call) && (call->server || call->opened) && call->outbox == NULL && !call->blocked && window_open(call) &&
-           connection_has_room(call->session);
+    return on_connection(call) && (call->server || call->opened) && call->outbox == NULL && !call->blocked &&
+           window_open(call) && connection_has_room(call->session);
 }
 
 /* What a failure to send means for the whole call. */
 static void end_unsendable(mrpc_call *call, int result, const mrpc_error *error)
 {
-    mrpc_code code = result == MRPC_EINVAL ? (call->server ? MRPC_INTERNAL : MRPC_INVALID_ARGUMENT) : MRPC_RESOURCE_EXHAUSTED;
+    mrpc_code code =
+        result == MRPC_EINVAL ? (call->server ? MRPC_INTERNAL : MRPC_INVALID_ARGUMENT) : MRPC_RESOURCE_EXHAUSTED;
     mrpc_call_end(call, false, code, "%s", error->text);
 }
 
 /* --- messages of a stream --- */
 
 /* Without EAGAIN for the window: the caller has looked at it. */
-static int send_message(mrpc_call *call, const void *message, const mrpc_meta *meta, message_hold hold, mrpc_error *error)
+static int send_message(mrpc_call *call, const void *message, const mrpc_meta *meta, message_hold hold,
+                        mrpc_error *error)
 {
     mrpc_session *session = call->session;
-    int result = connection_has_room(session) ? mrpc_session_send_message(session, call, message, 0, meta, hold, error) : MRPC_EAGAIN;
+    int result = connection_has_room(session) ? mrpc_session_send_message(session, call, message, 0, meta, hold, error)
+                                              : MRPC_EAGAIN;
     if (result == MRPC_EAGAIN)
         mrpc_session_block(session, call);
     return result;
@@ -163,7 +166,8 @@ static bool send_opening(mrpc_call *call)
     if (call->named)
         flags |= FRAME_NAMED;
     bool unary = call->style <= STYLE_QUEUE_UNARY;
-    int result = mrpc_session_send_message(session, call, call->last, flags, call->meta_last, unary ? HOLD_BORROWED : HOLD_COPY, &error);
+    int result = mrpc_session_send_message(session, call, call->last, flags, call->meta_last,
+                                           unary ? HOLD_BORROWED : HOLD_COPY, &error);
     if (result == MRPC_EAGAIN)
         mrpc_session_block(session, call);
     else if (result != 0)
@@ -199,7 +203,8 @@ static void output_server(mrpc_call *call)
     if (!send_outbox(call) || !call->closing || (call->last != NULL && !window_open(call)))
         return;
     mrpc_error error;
-    int result = mrpc_session_send_message(call->session, call, call->last, FRAME_END | FRAME_OK, call->meta_last, HOLD_TAKEN, &error);
+    int result = mrpc_session_send_message(call->session, call, call->last, FRAME_END | FRAME_OK, call->meta_last,
+                                           HOLD_TAKEN, &error);
     if (result == MRPC_EAGAIN) {
         mrpc_session_block(call->session, call);
         return;

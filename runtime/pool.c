@@ -103,7 +103,8 @@ static bool pass_generation(mrpc_call *call)
     do {
         if (control & (CONTROL_POKED | CONTROL_LAST_OP))
             return false;
-    } while (!atomic_compare_exchange_weak(&call->control, &control, ((control >> CONTROL_SHIFT) + 1) << CONTROL_SHIFT));
+    } while (
+        !atomic_compare_exchange_weak(&call->control, &control, ((control >> CONTROL_SHIFT) + 1) << CONTROL_SHIFT));
     return true;
 }
 

@@ -25,13 +25,13 @@ struct mrpc_queue {
     cell *cells;
     uint32_t capacity;
     uint64_t mask;
-    uint64_t tail;              /* the driver's */
+    uint64_t tail; /* the driver's */
     _Atomic uint64_t head;
-    _Atomic uint32_t reserved;  /* operations in flight, and events that were not taken */
+    _Atomic uint32_t reserved; /* operations in flight, and events that were not taken */
     mrpc_waiter *waiters;
-    _Atomic bool signalled;     /* event_fd is readable */
+    _Atomic bool signalled;         /* event_fd is readable */
     _Atomic int event_fd, epoll_fd; /* -1 until the descriptor is asked for */
-    bool quiet;                 /* the driver is in mrpc_queue_next() of this queue, and takes events itself */
+    bool quiet;                     /* the driver is in mrpc_queue_next() of this queue, and takes events itself */
     bool released;
 };
 
@@ -44,7 +44,8 @@ int mrpc_queue_new(mrpc_queue **queue, mrpc_runtime *runtime, uint32_t capacity,
 {
     *queue = NULL;
     if (runtime == NULL || capacity == 0 || capacity > CAPACITY_LIMIT)
-        return mrpc_error_set(error, MRPC_EINVAL, "a queue needs a runtime and room for 1 to %d operations", CAPACITY_LIMIT);
+        return mrpc_error_set(error, MRPC_EINVAL, "a queue needs a runtime and room for 1 to %d operations",
+                              CAPACITY_LIMIT);
     uint64_t slots = 1;
     while (slots < capacity)
         slots *= 2;
@@ -135,7 +136,8 @@ static void free_queue(mrpc_queue *queue)
     free(queue);
 }
 
-void mrpc_queue_put(mrpc_queue *queue, void *tag, mrpc_unary_result *result, const mrpc_status *status, const void *reply)
+void mrpc_queue_put(mrpc_queue *queue, void *tag, mrpc_unary_result *result, const mrpc_status *status,
+                    const void *reply)
 {
     mrpc_engine *engine = &queue->runtime->engine;
     if (queue->released) {

@@ -37,7 +37,8 @@ uint64_t mrpc_runtime_random(mrpc_runtime *runtime)
 static int choose_poller(mrpc_poller *poller, mrpc_error *error)
 {
     if (*poller > MRPC_POLLER_SIMULATED)
-        return mrpc_error_set(error, MRPC_EINVAL, "mrpc_runtime_options.poller is %d, which is none of mrpc_poller", (int)*poller);
+        return mrpc_error_set(error, MRPC_EINVAL, "mrpc_runtime_options.poller is %d, which is none of mrpc_poller",
+                              (int)*poller);
     const char *wish = *poller == MRPC_POLLER_AUTO ? getenv("MRPC_POLLER") : NULL;
     if (wish == NULL || wish[0] == '\0')
         return 0;
@@ -46,7 +47,8 @@ static int choose_poller(mrpc_poller *poller, mrpc_error *error)
     else if (strcmp(wish, "epoll") == 0)
         *poller = MRPC_POLLER_EPOLL;
     else
-        return mrpc_error_set(error, MRPC_EINVAL, "the environment variable MRPC_POLLER is \"%.40s\": it must be io_uring or epoll", wish);
+        return mrpc_error_set(error, MRPC_EINVAL,
+                              "the environment variable MRPC_POLLER is \"%.40s\": it must be io_uring or epoll", wish);
     return 0;
 }
 
@@ -68,7 +70,8 @@ static int make_heaps(mrpc_runtime *runtime, const mrpc_runtime_options *options
                                                     .name = "mrpc receive"},
                                error);
     if (result == 0)
-        result = mrpc_heap_new(&runtime->reply_heap, &(mrpc_heap_options){.size = sizeof(mrpc_heap_options), .name = "mrpc reply"}, error);
+        result = mrpc_heap_new(&runtime->reply_heap,
+                               &(mrpc_heap_options){.size = sizeof(mrpc_heap_options), .name = "mrpc reply"}, error);
     return result;
 }
 
@@ -131,7 +134,8 @@ int mrpc_runtime_new(mrpc_runtime **runtime, const mrpc_runtime_options *options
     if (result == 0)
         result = choose_poller(&checked.poller, error);
     if (result == 0 && checked.spin_us > MOST_SPIN_US)
-        result = mrpc_error_set(error, MRPC_EINVAL, "mrpc_runtime_options.spin_us is %u: at most %d", checked.spin_us, MOST_SPIN_US);
+        result = mrpc_error_set(error, MRPC_EINVAL, "mrpc_runtime_options.spin_us is %u: at most %d", checked.spin_us,
+                                MOST_SPIN_US);
     if (result != 0)
         return result;
     mrpc_runtime *fresh = calloc(1, sizeof *fresh);

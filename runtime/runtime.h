@@ -19,15 +19,15 @@ struct mrpc_runtime {
     mrpc_heap *receive_heap;              /* allocated from by the driver only */
     mrpc_heap *reply_heap;                /* for messages of server-side calls, from any thread */
     mrpc_module_table modules;
-    mrpc_module_finder *find_module;      /* may be NULL */
-    mrpc_module_unloader *unload_module;  /* as find_module */
-    void *upgrade;                        /* of upgrade/, which sets these three */
+    mrpc_module_finder *find_module;     /* may be NULL */
+    mrpc_module_unloader *unload_module; /* as find_module */
+    void *upgrade;                       /* of upgrade/, which sets these three */
     void (*free_upgrade)(mrpc_runtime *runtime);
     mrpc_call_pool calls;
     mrpc_stamp_table stamps;
     bool want_stamps;
-    uint64_t chance;                      /* state of mrpc_runtime_random */
-    char *module_path, *control;          /* of the options or the environment; NULL: none given */
+    uint64_t chance;                        /* state of mrpc_runtime_random */
+    char *module_path, *control;            /* of the options or the environment; NULL: none given */
     mrpc_extent extents[MRPC_EXTENT_LIMIT]; /* of the message that is being marshalled */
     bool owns_thread;
     pthread_t thread;

@@ -59,7 +59,8 @@ static int make(mrpc_server *server, const mrpc_server_options *options, mrpc_er
     int result = mrpc_connection_options_check(&server->connection, &options->connection, error);
     if (result != 0)
         return result;
-    if (copy_text(&server->congestion, &server->connection.congestion) != 0 || copy_text(&server->source, &server->connection.source) != 0)
+    if (copy_text(&server->congestion, &server->connection.congestion) != 0 ||
+        copy_text(&server->source, &server->connection.source) != 0)
         return mrpc_error_set(error, MRPC_ENOMEM, "no memory for a server");
     if (options->runtime != NULL)
         server->runtime = mrpc_runtime_ref(options->runtime);
@@ -116,7 +117,8 @@ static server_service *find_service(mrpc_server *server, const mrpc_service *ser
     return NULL;
 }
 
-static mrpc_handlers *make_handlers(mrpc_server *server, const mrpc_service *service, const mrpc_handler *table, void *state)
+static mrpc_handlers *make_handlers(mrpc_server *server, const mrpc_service *service, const mrpc_handler *table,
+                                    void *state)
 {
     mrpc_handlers *handlers = calloc(1, sizeof *handlers + service->method_count * sizeof table[0]);
     if (handlers == NULL)
@@ -144,7 +146,8 @@ static int reserve_service(mrpc_server *server, const mrpc_service *service)
 static int check_codecs(const mrpc_service *service, const mrpc_module_entry *modules)
 {
     for (uint32_t i = 0; i < service->method_count; i++)
-        if (service->methods[i].request_codec >= modules->codec_count || service->methods[i].reply_codec >= modules->codec_count)
+        if (service->methods[i].request_codec >= modules->codec_count ||
+            service->methods[i].reply_codec >= modules->codec_count)
             return MRPC_EINVAL;
     return 0;
 }
@@ -168,8 +171,10 @@ static void add_service(void *argument)
         mrpc_modules_release(server->runtime, modules, change->service->file);
         return;
     }
-    server->services[server->service_count] = (server_service){
-        .service = change->service, .modules = modules, .handlers = change->handlers, .first = server->method_count + 1};
+    server->services[server->service_count] = (server_service){.service = change->service,
+                                                               .modules = modules,
+                                                               .handlers = change->handlers,
+                                                               .first = server->method_count + 1};
     for (uint32_t i = 0; i < change->service->method_count; i++)
         server->methods[server->method_count++] = server->service_count;
     server->service_count++;
@@ -191,7 +196,8 @@ int mrpc_server_add(mrpc_server *server, const mrpc_service *service, const mrpc
 {
     if (server == NULL || service == NULL || handlers == NULL)
         return MRPC_EINVAL;
-    service_change change = {.server = server, .service = service, .handlers = make_handlers(server, service, handlers, state)};
+    service_change change = {
+        .server = server, .service = service, .handlers = make_handlers(server, service, handlers, state)};
     return change.handlers == NULL ? MRPC_ENOMEM : change_service(&change, add_service);
 }
 
@@ -201,8 +207,10 @@ static bool same_schema(const mrpc_service *a, const mrpc_service *b)
         a->file->fingerprint.layout != b->file->fingerprint.layout)
         return false;
     for (uint32_t i = 0; i < a->method_count; i++)
-        if (strcmp(a->methods[i].full_name, b->methods[i].full_name) != 0 || a->methods[i].client_streaming != b->methods[i].client_streaming ||
-            a->methods[i].server_streaming != b->methods[i].server_streaming || a->methods[i].request_codec != b->methods[i].request_codec ||
+        if (strcmp(a->methods[i].full_name, b->methods[i].full_name) != 0 ||
+            a->methods[i].client_streaming != b->methods[i].client_streaming ||
+            a->methods[i].server_streaming != b->methods[i].server_streaming ||
+            a->methods[i].request_codec != b->methods[i].request_codec ||
             a->methods[i].reply_codec != b->methods[i].reply_codec)
             return false;
     return true;
@@ -255,7 +263,8 @@ int mrpc_server_replace(mrpc_server *server, const mrpc_service *service, const 
 {
     if (server == NULL || service == NULL || handlers == NULL)
         return MRPC_EINVAL;
-    service_change change = {.server = server, .service = service, .handlers = make_handlers(server, service, handlers, state)};
+    service_change change = {
+        .server = server, .service = service, .handlers = make_handlers(server, service, handlers, state)};
     if (change.handlers == NULL)
         return MRPC_ENOMEM;
     change.handlers->retired = retired;
@@ -281,8 +290,10 @@ static int listen_at(mrpc_server *server, const char *address, mrpc_listener **l
         return result;
     bool simulated = transport->capabilities & TRANSPORT_SIMULATED;
     if (simulated != engine_of(server)->simulated)
-        return mrpc_error_set(error, MRPC_EINVAL, simulated ? "%s needs a runtime with MRPC_POLLER_SIMULATED"
-                                                            : "%s cannot be used with MRPC_POLLER_SIMULATED: only sim:// can", address);
+        return mrpc_error_set(error, MRPC_EINVAL,
+                              simulated ? "%s needs a runtime with MRPC_POLLER_SIMULATED"
+                                        : "%s cannot be used with MRPC_POLLER_SIMULATED: only sim:// can",
+                              address);
     const mrpc_transport_setup setup = {.size = sizeof setup,
                                         .loop = engine_of(server)->loop,
                                         .receive_heap = server->runtime->receive_heap,
@@ -301,7 +312,8 @@ static void run_listen(void *argument)
     listen_request *request = argument;
     mrpc_server *server = request->server;
     if (server->state != SERVER_OPEN) {
-        request->result = mrpc_error_set(request->error, MRPC_EINVAL, "the server is being stopped: make a new one to listen again");
+        request->result =
+            mrpc_error_set(request->error, MRPC_EINVAL, "the server is being stopped: make a new one to listen again");
         return;
     }
     server_listener *entry = mrpc_runtime_alloc(server->runtime, sizeof *entry);

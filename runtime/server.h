@@ -45,20 +45,20 @@ struct mrpc_server {
     uint64_t hello_timeout_ns;
     server_service *services;
     uint32_t service_count;
-    uint32_t *methods;      /* by number - 1: the index of its service */
+    uint32_t *methods; /* by number - 1: the index of its service */
     uint32_t method_count;
     server_listener *listeners, **listeners_end; /* in the order in which they were added */
     mrpc_session *sessions;
     uint32_t session_count;
-    uint32_t calls;         /* that have not been freed: each has one of the handlers pinned */
+    uint32_t calls; /* that have not been freed: each has one of the handlers pinned */
     server_state state;
-    mrpc_timer timer;       /* of draining and lingering */
+    mrpc_timer timer; /* of draining and lingering */
     mrpc_signal signal;
-    _Atomic uint64_t stop;  /* 0, or 1 + drain_ms that mrpc_server_stop() asked for */
-    mrpc_waiter *runners;   /* mrpc_server_run() */
+    _Atomic uint64_t stop; /* 0, or 1 + drain_ms that mrpc_server_stop() asked for */
+    mrpc_waiter *runners;  /* mrpc_server_run() */
     mrpc_task free_task;
     mrpc_waiter *freer;
-    bool released;          /* freed by the application; goes with the last call */
+    bool released; /* freed by the application; goes with the last call */
 };
 
 void mrpc_handlers_unpin(mrpc_handlers *handlers);

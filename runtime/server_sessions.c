@@ -94,7 +94,7 @@ typedef struct opening {
     mrpc_server *server;
     const mrpc_frame *header;
     const char *meta;
-    uint32_t number;  /* of the method */
+    uint32_t number; /* of the method */
     server_service *service;
     const mrpc_method *method;
 } opening;
@@ -144,7 +144,8 @@ static bool bind_by_name(opening *open)
                   same_fingerprint(open, ":reply", &open->method->reply->fingerprint);
     if (mrpc_session_bind(open->session, open->header->call, open->number, !native) == 0)
         return true;
-    mrpc_session_refuse(open->session, open->header->call, MRPC_RESOURCE_EXHAUSTED, "the server has no memory to bind the method");
+    mrpc_session_refuse(open->session, open->header->call, MRPC_RESOURCE_EXHAUSTED,
+                        "the server has no memory to bind the method");
     return false;
 }
 
@@ -155,7 +156,8 @@ static int check_number(opening *open)
     bool native = !(open->header->flags & FRAME_PROTOBUF);
     if (number == 0 || number >= open->session->bound_count || open->session->bound[number] == 0 ||
         (native && open->session->bound[number] != BOUND_NATIVE))
-        return mrpc_session_break(open->session, MRPC_EPROTO, "call %u uses method %u, which was not bound so", open->header->call, number);
+        return mrpc_session_break(open->session, MRPC_EPROTO, "call %u uses method %u, which was not bound so",
+                                  open->header->call, number);
     open->number = number;
     set_method(open);
     return 0;
@@ -196,7 +198,8 @@ static int start_call(opening *open, const mrpc_incoming *incoming)
     mrpc_call *call = new_call(open);
     if (call == NULL) {
         mrpc_arena_free(incoming->arena);
-        mrpc_session_refuse(open->session, open->header->call, MRPC_RESOURCE_EXHAUSTED, "the server has no memory for the call");
+        mrpc_session_refuse(open->session, open->header->call, MRPC_RESOURCE_EXHAUSTED,
+                            "the server has no memory for the call");
         return 0;
     }
     if (open->header->value != 0) {
@@ -216,10 +219,11 @@ static int start_call(opening *open, const mrpc_incoming *incoming)
 static bool may_open(const opening *open, const mrpc_incoming *incoming)
 {
     if (incoming->refused != 0) {
-        mrpc_session_refuse(open->session, open->header->call, MRPC_RESOURCE_EXHAUSTED,
-                            "the request is larger than the %llu bytes that the server accepts, or its receive heap is full: raise "
-                            "connection.max_message or mrpc_runtime_options.heap_limit there",
-                            (unsigned long long)open->session->max_message);
+        mrpc_session_refuse(
+            open->session, open->header->call, MRPC_RESOURCE_EXHAUSTED,
+            "the request is larger than the %llu bytes that the server accepts, or its receive heap is full: raise "
+            "connection.max_message or mrpc_runtime_options.heap_limit there",
+            (unsigned long long)open->session->max_message);
         return false;
     }
     if (open->session->draining)
@@ -227,17 +231,20 @@ static bool may_open(const opening *open, const mrpc_incoming *incoming)
     if (open->session->calls.count < open->session->max_calls)
         return true;
     mrpc_session_refuse(open->session, open->header->call, MRPC_RESOURCE_EXHAUSTED,
-                        "%u calls are open on the connection: raise connection.max_calls on the server", open->session->max_calls);
+                        "%u calls are open on the connection: raise connection.max_calls on the server",
+                        open->session->max_calls);
     return false;
 }
 
 static int session_opened(mrpc_session *session, const mrpc_incoming *incoming)
 {
-    opening open = {.session = session, .server = session->owner, .header = incoming->header, .meta = (const char *)incoming->head};
+    opening open = {
+        .session = session, .server = session->owner, .header = incoming->header, .meta = (const char *)incoming->head};
     int result = 0;
     bool good = incoming->header->call > session->last_number;
     if (!good)
-        result = mrpc_session_break(session, MRPC_EPROTO, "call %u begins after call %u", incoming->header->call, session->last_number);
+        result = mrpc_session_break(session, MRPC_EPROTO, "call %u begins after call %u", incoming->header->call,
+                                    session->last_number);
     else
         session->last_number = incoming->header->call;
     good = good && may_open(&open, incoming);

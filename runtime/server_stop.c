@@ -4,8 +4,8 @@
  *
  *     OPEN ──stop──▶ DRAINING ──no calls, or time──▶ LINGERING ──no connections, or time──▶ STOPPED
  *
- * While it lingers, clients take the last replies and close their connections, as GOAWAY tells them to; a connection that the server closed
- * itself could lose what the client has not read.
+ * While it lingers, clients take the last replies and close their connections, as GOAWAY tells them to; a connection
+ * that the server closed itself could lose what the client has not read.
  */
 #include "config.h"
 
@@ -67,8 +67,8 @@ static void linger(mrpc_server *server)
     close_sessions(server, false);
     if (server->state == SERVER_STOPPED)
         return;
-    if (server->sessions == NULL ||
-        mrpc_loop_start(engine_of(server)->loop, &server->timer, mrpc_loop_now(engine_of(server)->loop) + LINGER_NS) != 0)
+    if (server->sessions == NULL || mrpc_loop_start(engine_of(server)->loop, &server->timer,
+                                                    mrpc_loop_now(engine_of(server)->loop) + LINGER_NS) != 0)
         lingered(&server->timer);
 }
 
@@ -107,8 +107,8 @@ static void begin_stop(mrpc_server *server, uint64_t drain_ms)
     if (server->state != SERVER_DRAINING)
         return;
     server->timer.expired = drained;
-    if (drain_ms == 0 ||
-        mrpc_loop_start(engine_of(server)->loop, &server->timer, mrpc_loop_now(engine_of(server)->loop) + drain_ms * 1000000) != 0)
+    if (drain_ms == 0 || mrpc_loop_start(engine_of(server)->loop, &server->timer,
+                                         mrpc_loop_now(engine_of(server)->loop) + drain_ms * 1000000) != 0)
         drained(&server->timer);
     else
         mrpc_server_check_stopped(server);

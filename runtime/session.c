@@ -56,7 +56,8 @@ static const mrpc_connection_events connection_events = {
 
 static void run_task(mrpc_engine *engine, mrpc_task *task);
 
-static mrpc_session *new_session(mrpc_runtime *runtime, const mrpc_transport *transport, const mrpc_connection_options *options)
+static mrpc_session *new_session(mrpc_runtime *runtime, const mrpc_transport *transport,
+                                 const mrpc_connection_options *options)
 {
     mrpc_session *session = mrpc_runtime_alloc(runtime, sizeof *session);
     if (session == NULL)
@@ -83,8 +84,8 @@ static void adopt(mrpc_session *session, mrpc_connection *connection)
     engine_of(session)->counters.connections_opened++;
 }
 
-int mrpc_session_connect(mrpc_session **session, mrpc_runtime *runtime, const mrpc_transport *transport, const char *rest,
-                         const mrpc_transport_setup *setup, mrpc_error *error)
+int mrpc_session_connect(mrpc_session **session, mrpc_runtime *runtime, const mrpc_transport *transport,
+                         const char *rest, const mrpc_transport_setup *setup, mrpc_error *error)
 {
     mrpc_session *fresh = new_session(runtime, transport, &setup->options);
     if (fresh == NULL)
@@ -100,7 +101,8 @@ int mrpc_session_connect(mrpc_session **session, mrpc_runtime *runtime, const mr
     return 0;
 }
 
-mrpc_session *mrpc_session_accept(mrpc_runtime *runtime, mrpc_connection *connection, const mrpc_connection_options *options)
+mrpc_session *mrpc_session_accept(mrpc_runtime *runtime, mrpc_connection *connection,
+                                  const mrpc_connection_options *options)
 {
     mrpc_session *session = new_session(runtime, connection->transport, options);
     if (session == NULL) {
@@ -231,7 +233,8 @@ static void defer(mrpc_session *session, const mrpc_frame *header, const void *p
     if (session->deferred_count < DEFERRED_LIMIT)
         frame = mrpc_runtime_alloc(session->runtime, sizeof *frame + size);
     if (frame == NULL) {
-        (void)mrpc_session_break(session, MRPC_ELIMIT, "it does not take what it is sent, or there is no memory to keep it");
+        (void)mrpc_session_break(session, MRPC_ELIMIT,
+                                 "it does not take what it is sent, or there is no memory to keep it");
         return;
     }
     frame->header = *header;
@@ -264,7 +267,8 @@ void mrpc_session_send_goaway(mrpc_session *session)
     mrpc_session_control(session, &header, NULL, 0);
 }
 
-static void send_status(mrpc_session *session, uint32_t number, mrpc_code code, const char *text, const mrpc_meta *trailers)
+static void send_status(mrpc_session *session, uint32_t number, mrpc_code code, const char *text,
+                        const mrpc_meta *trailers)
 {
     char meta[META_LIMIT] __attribute__((aligned(8)));
     size_t size = 0, length = strlen(text);

@@ -2,8 +2,8 @@
 /*
  * session.h - one connection and the protocol on it: HELLO, methods, calls, credit, GOAWAY (docs/PROTOCOL.md)
  *
- * A session does no I/O but through the operations of its transport. It belongs to a channel or to a server, and lives until its
- * connection has ended and no call points to it any more. All functions are for the driver.
+ * A session does no I/O but through the operations of its transport. It belongs to a channel or to a server, and lives
+ * until its connection has ended and no call points to it any more. All functions are for the driver.
  */
 #ifndef MRPC_RUNTIME_SESSION_H
 #define MRPC_RUNTIME_SESSION_H
@@ -22,7 +22,8 @@ typedef enum session_state {
 /* What the owner is told. Not from within begin, commit or a call of the owner's own. */
 typedef struct mrpc_session_owner {
     void (*ready)(mrpc_session *session);
-    /* The connection has ended; calls on it have ended with UNAVAILABLE. The session is no more in the owner's hands. */
+    /* The connection has ended; calls on it have ended with UNAVAILABLE. The session is no more in the owner's hands.
+     */
     void (*lost)(mrpc_session *session, const mrpc_error *reason);
     /* A GOAWAY came: no call can be begun any more. */
     void (*refused)(mrpc_session *session);
@@ -40,16 +41,16 @@ struct mrpc_session {
     mrpc_runtime *runtime;
     const mrpc_transport *transport;
     const mrpc_session_owner *owner_events;
-    void *owner; /* mrpc_channel or mrpc_server */
+    void *owner;                 /* mrpc_channel or mrpc_server */
     mrpc_session *next, **place; /* in the owner's list */
     session_state state;
     bool server;
-    bool draining;     /* no call begins any more */
+    bool draining; /* no call begins any more */
     bool goaway_sent;
-    bool stamps;       /* both sides want them */
-    bool broken;       /* to be closed with `reason` by the task */
-    bool finished;     /* to be closed by the task */
-    bool unblock;      /* the task tries again to send what there was no room for */
+    bool stamps;   /* both sides want them */
+    bool broken;   /* to be closed with `reason` by the task */
+    bool finished; /* to be closed by the task */
+    bool unblock;  /* the task tries again to send what there was no room for */
     mrpc_call_table calls;
     uint32_t last_number; /* highest call number so far */
     uint32_t attached;    /* calls that point here */
@@ -58,13 +59,13 @@ struct mrpc_session {
     uint32_t chunk;
     uint32_t peer_calls;
     uint64_t peer_window, peer_message;
-    uint8_t *bound;       /* server: by method number, what BIND has said; see bind.c */
+    uint8_t *bound; /* server: by method number, what BIND has said; see bind.c */
     uint32_t bound_count;
-    size_t block_hint;    /* bytes that a block is likely to take */
-    mrpc_call *blocked;   /* calls for whose messages there was no room */
+    size_t block_hint;  /* bytes that a block is likely to take */
+    mrpc_call *blocked; /* calls for whose messages there was no room */
     deferred_frame *deferred, **deferred_end;
     size_t deferred_count;
-    mrpc_timer timer;     /* of the owner: connecting, HELLO, lingering */
+    mrpc_timer timer; /* of the owner: connecting, HELLO, lingering */
     mrpc_task task;
     mrpc_error reason;
     char peer[128];
@@ -74,7 +75,8 @@ struct mrpc_session {
 MRPC_MUST_CHECK int mrpc_session_connect(mrpc_session **session, mrpc_runtime *runtime, const mrpc_transport *transport,
                                          const char *rest, const mrpc_transport_setup *setup, mrpc_error *error);
 /* Server: takes a connection that was accepted, or closes it (NULL: no memory). */
-mrpc_session *mrpc_session_accept(mrpc_runtime *runtime, mrpc_connection *connection, const mrpc_connection_options *options);
+mrpc_session *mrpc_session_accept(mrpc_runtime *runtime, mrpc_connection *connection,
+                                  const mrpc_connection_options *options);
 /* The owner sets owner, owner_events after either. */
 
 /* Ends the connection at once; calls on it end with UNAVAILABLE and the text. `lost` does not come. */
@@ -92,12 +94,14 @@ MRPC_MUST_CHECK int mrpc_session_attach(mrpc_session *session, mrpc_call *call);
 void mrpc_session_unlist(mrpc_session *session, mrpc_call *call);
 void mrpc_session_detach(mrpc_session *session, mrpc_call *call);
 
-/* A frame without extents. Never fails: what finds no room waits; when there is no memory for that either, the session breaks. */
+/* A frame without extents. Never fails: what finds no room waits; when there is no memory for that either, the session
+ * breaks. */
 void mrpc_session_control(mrpc_session *session, const mrpc_frame *header, const void *payload, size_t size);
 /* The call's STATUS, with its text and trailers. */
 void mrpc_session_send_status(mrpc_session *session, mrpc_call *call);
 /* The STATUS of a call that is refused before it is one. */
-void mrpc_session_refuse(mrpc_session *session, uint32_t number, mrpc_code code, const char *format, ...) MRPC_PRINTF(4, 5);
+void mrpc_session_refuse(mrpc_session *session, uint32_t number, mrpc_code code, const char *format, ...)
+    MRPC_PRINTF(4, 5);
 /* The call waits for room on the connection; mrpc_call_output() is called then. */
 void mrpc_session_block(mrpc_session *session, mrpc_call *call);
 void mrpc_session_unblock_call(mrpc_call *call);
@@ -110,17 +114,21 @@ typedef enum message_hold {
     HOLD_TAKEN     /* it is released when the transport has read it */
 } message_hold;
 
-/* Sends a MESSAGE frame; `message` may be NULL (NOMESSAGE). Errors, after which nothing was sent and the message is still the caller's: EAGAIN (see mrpc_session_block), EINVAL, ELIMIT, ENOMEM. `meta`:
- * the application's items, may be NULL. */
-MRPC_MUST_CHECK int mrpc_session_send_message(mrpc_session *session, mrpc_call *call, const void *message, unsigned flags,
-                                              const mrpc_meta *meta, message_hold hold, mrpc_error *error);
+/* Sends a MESSAGE frame; `message` may be NULL (NOMESSAGE). Errors, after which nothing was sent and the message is
+ * still the caller's: EAGAIN (see mrpc_session_block), EINVAL, ELIMIT, ENOMEM. `meta`: the application's items, may be
+ * NULL. */
+MRPC_MUST_CHECK int mrpc_session_send_message(mrpc_session *session, mrpc_call *call, const void *message,
+                                              unsigned flags, const mrpc_meta *meta, message_hold hold,
+                                              mrpc_error *error);
 /* The sender stops waiting for call->token. */
 void mrpc_session_abandon(mrpc_call *call);
 
 /* --- message_in.c --- */
 
-/* Makes a message of what came, in an arena of its own. Takes incoming->arena in any case. Errors: EFORMAT, ENOMEM, with a text. */
-MRPC_MUST_CHECK int mrpc_message_receive(mrpc_call *call, const mrpc_incoming *incoming, mrpc_received **received, mrpc_error *error);
+/* Makes a message of what came, in an arena of its own. Takes incoming->arena in any case. Errors: EFORMAT, ENOMEM,
+ * with a text. */
+MRPC_MUST_CHECK int mrpc_message_receive(mrpc_call *call, const mrpc_incoming *incoming, mrpc_received **received,
+                                         mrpc_error *error);
 /* Bytes of a MESSAGE as the window counts them. */
 uint64_t mrpc_incoming_bytes(const mrpc_incoming *incoming);
 

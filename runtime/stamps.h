@@ -10,7 +10,7 @@ enum { STAMP_LIMIT = 64 };
 typedef struct mrpc_stamp_table {
     mrpc_stamp_count counts[STAMP_LIMIT]; /* in the order in which they came first */
     size_t count;
-    uint64_t others;                      /* of builds that came when the table was full */
+    uint64_t others; /* of builds that came when the table was full */
 } mrpc_stamp_table;
 
 /* Counts one message; `stamp` has MRPC_STAMP_TEXT bytes from the wire, the last of which is ignored. On the driver. */

@@ -219,7 +219,9 @@ int mrpc_call_receive(mrpc_call *handle, const void **message)
 mrpc_status mrpc_call_finish(mrpc_call *handle)
 {
     if (!mrpc_call_is_usable(handle) || mrpc_call_slot(handle)->style != STYLE_BLOCKING)
-        return mrpc_status_make(MRPC_INVALID_ARGUMENT, "mrpc_call_finish() takes a call that was opened without callbacks and is not finished");
+        return mrpc_status_make(
+            MRPC_INVALID_ARGUMENT,
+            "mrpc_call_finish() takes a call that was opened without callbacks and is not finished");
     if (mrpc_engine_forked(engine_of(mrpc_call_slot(handle))))
         return mrpc_status_make(MRPC_FAILED_PRECONDITION, "the runtime belongs to the parent process");
     mrpc_status status;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* table.c - a hash table with linear probing and backward-shift deletion (Knuth, TAOCP volume 3, 6.4, algorithms L and R) */
+/* table.c - a hash table with linear probing and backward-shift deletion (Knuth, TAOCP volume 3, 6.4, algorithms L and
+ * R) */
 #include "config.h"
 
 #include "runtime/table.h"

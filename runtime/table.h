@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* table.h - the open calls of a connection by their number: open addressing, linear probing, no allocation in steady state */
+/* table.h - the open calls of a connection by their number: open addressing, linear probing, no allocation in steady
+ * state */
 #ifndef MRPC_RUNTIME_TABLE_H
 #define MRPC_RUNTIME_TABLE_H
 

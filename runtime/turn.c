@@ -2,9 +2,10 @@
 /*
  * turn.c - one round of the driver: what others left, what is due, what came; then spinning or sleeping
  *
- * Waiting is adaptive. After an event the driver polls the active connections for up to spin_ns, because an answer that comes so soon
- * would cost more to sleep for. When a spin was in vain, spinning stops until so many waits in a row were short that it may pay again; that
- * number doubles with each vain spin, so that a process which shares its core with its peer, where spinning never pays, hardly spins.
+ * Waiting is adaptive. After an event the driver polls the active connections for up to spin_ns, because an answer that
+ * comes so soon would cost more to sleep for. When a spin was in vain, spinning stops until so many waits in a row were
+ * short that it may pay again; that number doubles with each vain spin, so that a process which shares its core with
+ * its peer, where spinning never pays, hardly spins.
  */
 #include "config.h"
 
@@ -13,10 +14,10 @@
 #include <time.h>
 
 enum {
-    BUSY_ROUNDS = 16,        /* rounds of local work after which the network is looked at all the same */
-    POLLED_LINES = 8,        /* above so many active connections the loop is asked once instead of each of them */
-    POLLS_PER_CLOCK = 16,    /* between two looks at the clock while spinning */
-    LOOK_NS = 10000,         /* how often the loop is asked while spinning: timers, other connections */
+    BUSY_ROUNDS = 16,     /* rounds of local work after which the network is looked at all the same */
+    POLLED_LINES = 8,     /* above so many active connections the loop is asked once instead of each of them */
+    POLLS_PER_CLOCK = 16, /* between two looks at the clock while spinning */
+    LOOK_NS = 10000,      /* how often the loop is asked while spinning: timers, other connections */
     LEAST_SHORT_GAPS = 8,
     MOST_SHORT_GAPS = 4096
 };
@@ -172,7 +173,8 @@ static void ask_loop(mrpc_engine *engine, uint64_t until)
     if (count > 0)
         engine->events += (uint64_t)count;
     if (count < 0) {
-        /* The kernel refuses to wait. It is reported by mrpc_server_run(); others must at least not burn the processor. */
+        /* The kernel refuses to wait. It is reported by mrpc_server_run(); others must at least not burn the processor.
+         */
         engine->loop_error = count;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }

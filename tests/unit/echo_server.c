@@ -120,7 +120,7 @@ typedef struct stream {
     echo_seen *seen;
     const echo_Ping *request; /* Down */
     uint64_t next, sum;
-    echo_Pong *blocked;       /* Both: a message that there was no window for */
+    echo_Pong *blocked; /* Both: a message that there was no window for */
     bool paused, half_closed;
 } stream;
 
@@ -273,7 +273,8 @@ echo_server *echo_server_start(const char *address, const mrpc_server_options *o
             fail_msg("%s", mrpc_error_text(&error));
         mine.runtime = server->runtime;
     }
-    if (mrpc_server_new(&server->server, &mine, &error) != 0 || echo_Echo_serve(server->server, &echo_handlers, &server->seen) != 0 ||
+    if (mrpc_server_new(&server->server, &mine, &error) != 0 ||
+        echo_Echo_serve(server->server, &echo_handlers, &server->seen) != 0 ||
         mrpc_server_listen(server->server, address, &error) != 0)
         fail_msg("%s", mrpc_error_text(&error));
     assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);

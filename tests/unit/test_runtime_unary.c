@@ -27,7 +27,8 @@ static void set_up(fixture *f, const char *address)
     f->server = echo_server_start(address, NULL);
     if (mrpc_runtime_new(&f->runtime, NULL, &error) != 0 ||
         mrpc_channel_new(&f->channel, echo_server_address(f->server),
-                         &(mrpc_channel_options){.size = sizeof(mrpc_channel_options), .runtime = f->runtime}, &error) != 0)
+                         &(mrpc_channel_options){.size = sizeof(mrpc_channel_options), .runtime = f->runtime},
+                         &error) != 0)
         fail_msg("%s", mrpc_error_text(&error));
 }
 
@@ -61,7 +62,7 @@ static void blocking_call(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_prestate(blocking_call, (void *)(uintptr_t)"tcp://127.0.0.1:0"),
+        cmocka_unit_test_prestate(blocking_call, (void *)(uintptr_t) "tcp://127.0.0.1:0"),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
