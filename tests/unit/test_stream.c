@@ -155,7 +155,8 @@ static size_t send_some(fixture *f, size_t most)
 {
     struct iovec vectors[64];
     size_t bytes, sent = 0;
-    int count = mrpc_stream_tx_gather(&f->tx, vectors, 64, &bytes);
+    bool zero_copy;
+    int count = mrpc_stream_tx_gather(&f->tx, vectors, 64, &bytes, &zero_copy);
     for (int i = 0; i < count && sent < most; i++) {
         size_t n = vectors[i].iov_len < most - sent ? vectors[i].iov_len : most - sent;
         assert_true(f->piped + n <= PIPE);
@@ -277,7 +278,8 @@ static void small_frames_come_in_order_and_in_one_piece(void **state)
         send_sample(f, &samples[i], i + 1, FRAME_OPEN | FRAME_END, i * 3, NULL, 0);
     struct iovec vectors[4];
     size_t bytes;
-    assert_int_equal(mrpc_stream_tx_gather(&f->tx, vectors, 4, &bytes), 1);
+    bool zero_copy;
+    assert_int_equal(mrpc_stream_tx_gather(&f->tx, vectors, 4, &bytes, &zero_copy), 1);
     assert_int_equal(bytes, f->tx.queued);
     pump(f);
     assert_int_equal(f->count, 100);
@@ -598,7 +600,8 @@ static void sender_is_told_to_wait_and_to_go_on(void **state)
     int drained = 0;
     struct iovec vectors[64];
     size_t bytes;
-    while (mrpc_stream_tx_gather(&f->tx, vectors, 64, &bytes) > 0) {
+    bool zero_copy;
+    while (mrpc_stream_tx_gather(&f->tx, vectors, 64, &bytes, &zero_copy) > 0) {
         mrpc_stream_tx_sent(&f->tx, bytes);
         if (mrpc_stream_tx_release(&f->tx)) {
             drained++;
@@ -606,6 +609,39 @@ static void sender_is_told_to_wait_and_to_go_on(void **state)
         }
     }
     assert_int_equal(drained, 1);
+}
+
+static void token_of_a_zero_copy_send_waits_for_the_kernel(void **state)
+{
+    fixture *f = *state;
+    f->tx.zero_copy = 100000;
+    size_t sizes[2] = {50000, 150000};
+    sample s;
+    send_sample(f, &s, 1, FRAME_OPEN, 10, sizes, 2);
+    mrpc_stream_message *held[8] = {NULL};
+    int holds = 0;
+    struct iovec vectors[64];
+    size_t bytes, alone = 0;
+    bool zero_copy;
+    for (int count; (count = mrpc_stream_tx_gather(&f->tx, vectors, 64, &bytes, &zero_copy)) > 0;) {
+        if (zero_copy) {
+            assert_int_equal(count, 1);
+            assert_true(holds < 8);
+            held[holds++] = mrpc_stream_tx_hold(&f->tx);
+            alone += bytes;
+        }
+        mrpc_stream_tx_sent(&f->tx, bytes);
+        (void)mrpc_stream_tx_release(&f->tx);
+    }
+    assert_int_equal(alone, 150000);
+    assert_int_equal(s.token.released, 0);
+    while (holds > 0) {
+        assert_int_equal(s.token.released, 0);
+        mrpc_stream_tx_unhold(&f->tx, held[--holds]);
+        (void)mrpc_stream_tx_release(&f->tx);
+    }
+    assert_int_equal(s.token.released, 1);
+    free(s.memory);
 }
 
 static void aborted_space_leaves_nothing(void **state)
@@ -805,6 +841,7 @@ int main(void)
         TEST(message_over_the_limit_is_refused_and_others_go_on),
         TEST(full_receive_heap_refuses_one_message),
         TEST(sender_is_told_to_wait_and_to_go_on),
+        TEST(token_of_a_zero_copy_send_waits_for_the_kernel),
         TEST(aborted_space_leaves_nothing),
         cmocka_unit_test(malformed_headers_are_refused),
         cmocka_unit_test(chunks_that_do_not_fit_their_message_are_refused),

@@ -20,3 +20,8 @@ dist_check_SCRIPTS += tests/unit/conformance-tcp-epoll.sh tests/unit/conformance
 if HAVE_LIBURING
 TESTS += tests/unit/conformance-tcp-io_uring.sh
 endif
+
+check_PROGRAMS += tests/unit/test_tcp
+TESTS += tests/unit/test_tcp
+tests_unit_test_tcp_SOURCES = tests/unit/test_tcp.c
+tests_unit_test_tcp_LDADD = $(TEST_LDADD)

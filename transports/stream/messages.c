@@ -82,6 +82,12 @@ void mrpc_stream_message_unref(mrpc_stream_tx *tx, mrpc_stream_message *message)
     finish(tx, message);
 }
 
+void mrpc_stream_tx_unhold(mrpc_stream_tx *tx, mrpc_stream_message *message)
+{
+    message->held--;
+    finish(tx, message);
+}
+
 /* --- from payload to pieces --- */
 
 /* The longest run of the payload from `position` on that lies in one place. */
@@ -118,6 +124,8 @@ static void push_payload(mrpc_stream_tx *tx, mrpc_stream_message *message, uint6
         if (piece.size > bytes)
             piece.size = bytes;
         piece.message = message;
+        piece.zero_copy =
+            piece.external && tx->zero_copy != 0 && message->extents[message->extent].size >= tx->zero_copy;
         mrpc_stream_piece_push(tx, &piece);
         advance(message, piece.size);
         bytes -= piece.size;

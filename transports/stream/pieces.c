@@ -78,7 +78,7 @@ static void copy_rest(mrpc_stream_tx *tx, mrpc_stream_piece *piece)
     tx->counters->allocations++;
     tx->counters->bytes_copied_out += piece->size;
     piece->data = piece->copy = copy;
-    piece->external = false;
+    piece->external = piece->zero_copy = false;
 }
 
 void mrpc_stream_pieces_detach(mrpc_stream_tx *tx, mrpc_stream_message *message)

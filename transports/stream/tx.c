@@ -195,20 +195,34 @@ void mrpc_stream_tx_clear(mrpc_stream_tx *tx)
 
 /* --- sending --- */
 
-int mrpc_stream_tx_gather(mrpc_stream_tx *tx, struct iovec *vectors, int count, size_t *bytes)
+int mrpc_stream_tx_gather(mrpc_stream_tx *tx, struct iovec *vectors, int count, size_t *bytes, bool *zero_copy)
 {
     if (tx->ring_count > 0 || tx->waiting != NULL)
         mrpc_stream_messages_fill(tx);
     int filled = 0;
     *bytes = 0;
-    for (uint32_t i = 0; i < tx->piece_count && filled < count; i++) {
+    *zero_copy = false;
+    for (uint32_t i = 0; i < tx->piece_count && filled < count && !*zero_copy; i++) {
         const mrpc_stream_piece *piece = mrpc_stream_piece_at(tx, i);
         if (piece->size == 0)
             continue;
+        if (piece->zero_copy && filled > 0)
+            break;
         vectors[filled++] = (struct iovec){(void *)piece->data, piece->size};
         *bytes += piece->size;
+        *zero_copy = piece->zero_copy;
     }
     return filled;
+}
+
+mrpc_stream_message *mrpc_stream_tx_hold(mrpc_stream_tx *tx)
+{
+    uint32_t first = 0;
+    while (mrpc_stream_piece_at(tx, first)->size == 0)
+        first++;
+    mrpc_stream_message *message = mrpc_stream_piece_at(tx, first)->message;
+    message->held++;
+    return message;
 }
 
 static void pop(mrpc_stream_tx *tx)

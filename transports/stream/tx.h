@@ -63,6 +63,7 @@ typedef struct mrpc_stream_piece {
     bool starts;                  /* a frame of the message starts here */
     bool begun;                   /* some of it has been sent */
     bool external;                /* part of an extent */
+    bool zero_copy;               /* to be sent so that the kernel reads it where it lies */
     char *copy;                   /* freed when it is sent, or NULL */
 } mrpc_stream_piece;
 
@@ -80,6 +81,7 @@ typedef struct mrpc_stream_tx {
     uint64_t piece_bytes;      /* in pieces, unsent */
     uint64_t queued;           /* all that is committed, unsent */
     uint64_t memory;           /* bytes of buffers and blocks that are in use */
+    uint64_t zero_copy;        /* extents from so many bytes on are pieces of that kind; 0: none are */
     uint32_t chunk;            /* the peer's */
     bool open;                 /* a space is being filled */
     bool above;                /* tell when queued has fallen */
@@ -101,8 +103,13 @@ void mrpc_stream_tx_abandon(mrpc_stream_tx *tx, mrpc_send_token *token);
 /* The call has ended: leaves out what has not begun of its large messages, and releases their tokens. */
 void mrpc_stream_tx_end_call(mrpc_stream_tx *tx, uint32_t call);
 
-/* What to send next: fills up to `count` entries, returns how many, and how many bytes they are. 0: nothing. */
-int mrpc_stream_tx_gather(mrpc_stream_tx *tx, struct iovec *vectors, int count, size_t *bytes);
+/* What to send next: fills up to `count` entries, returns how many, and how many bytes they are. 0: nothing. A piece
+ * for a zero-copy send comes alone. */
+int mrpc_stream_tx_gather(mrpc_stream_tx *tx, struct iovec *vectors, int count, size_t *bytes, bool *zero_copy);
+
+/* The piece that gather gave is sent without a copy: its message's token stays out until unhold. Before sent(). */
+mrpc_stream_message *mrpc_stream_tx_hold(mrpc_stream_tx *tx);
+void mrpc_stream_tx_unhold(mrpc_stream_tx *tx, mrpc_stream_message *message);
 
 /* The first `bytes` of what gather gave are sent. Call release afterwards. */
 void mrpc_stream_tx_sent(mrpc_stream_tx *tx, size_t bytes);

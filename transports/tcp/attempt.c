@@ -205,6 +205,8 @@ static void connected(tcp_connection *connection, const tcp_address *peer)
     tcp_attempt_free(connection);
     tcp_address_print(peer, connection->base.peer);
     connection->state = TCP_OPEN;
+    if (connection->zero_copy != NULL)
+        tcp_zero_copy_open(connection);
     connection->base.events->opened(&connection->base);
 }
 

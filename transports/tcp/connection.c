@@ -72,15 +72,23 @@ int tcp_connection_new(tcp_connection **result, const mrpc_transport_setup *setu
         .chunk = setup->options.chunk,
         .deliver = deliver,
     };
-    *result = connection;
-    return 0;
+    int failure = 0;
+    if (setup->options.zero_copy != 0 && setup->send_heap != NULL)
+        failure = tcp_zero_copy_new(connection, setup->options.zero_copy, error);
+    if (failure != 0)
+        free(connection);
+    else
+        *result = connection;
+    return failure;
 }
 
 int tcp_connection_open(tcp_connection *connection, int fd)
 {
     connection->watch.fd = fd;
     connection->state = TCP_OPEN;
-    return connection->watch.id != 0 ? 0 : mrpc_loop_add(connection->loop, &connection->watch);
+    if (connection->zero_copy != NULL)
+        tcp_zero_copy_open(connection);
+    return mrpc_loop_add(connection->loop, &connection->watch);
 }
 
 /* No event comes after this, nothing is read or written, and no token is out. */
@@ -93,6 +101,7 @@ static void shut(tcp_connection *connection)
     mrpc_loop_stop(connection->loop, &connection->resume);
     mrpc_loop_remove(connection->loop, &connection->watch);
     tcp_attempt_free(connection);
+    tcp_zero_copy_free(connection);
     if (connection->watch.fd >= 0)
         close(connection->watch.fd);
     connection->watch.fd = -1;
@@ -173,7 +182,6 @@ static bool is_open(const tcp_connection *connection)
 
 static ssize_t send_vectors(tcp_connection *connection, struct iovec *vectors, int count)
 {
-    connection->base.counters->system_calls_send++;
     if (count == 1)
         return send(connection->watch.fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL);
     struct msghdr message = {.msg_iov = vectors, .msg_iovlen = (size_t)count};
@@ -194,10 +202,12 @@ static bool send_once(tcp_connection *connection, bool *drained)
 {
     struct iovec vectors[VECTORS];
     size_t bytes;
-    int count = mrpc_stream_tx_gather(&connection->tx, vectors, VECTORS, &bytes);
+    bool zero_copy;
+    int count = mrpc_stream_tx_gather(&connection->tx, vectors, VECTORS, &bytes, &zero_copy);
     if (count == 0)
         return false;
-    ssize_t sent = send_vectors(connection, vectors, count);
+    connection->base.counters->system_calls_send++;
+    ssize_t sent = zero_copy ? tcp_zero_copy_send(connection, vectors) : send_vectors(connection, vectors, count);
     if (sent < 0) {
         if (errno == EINTR)
             return true;
@@ -298,13 +308,23 @@ void tcp_connection_receive(tcp_connection *connection, uint32_t passes)
 
 /* --- events of the loop --- */
 
+/* The kernel has notices of zero-copy sends. */
+static void reap(tcp_connection *connection)
+{
+    tcp_zero_copy_reap(connection);
+    if (mrpc_stream_tx_release(&connection->tx) && is_open(connection))
+        connection->base.events->drained(&connection->base);
+}
+
 static void ready(mrpc_watch *watch, uint32_t events)
 {
     tcp_connection *connection = (tcp_connection *)((char *)watch - offsetof(tcp_connection, watch));
     tcp_connection_enter(connection);
     if (connection->state == TCP_CONNECTING)
         tcp_attempt_ready(connection, events);
-    if (events & (LOOP_HANGUP | LOOP_ERROR))
+    if ((events & LOOP_ERROR) && connection->zero_copy != NULL)
+        reap(connection);
+    if ((events & LOOP_HANGUP) || ((events & LOOP_ERROR) && connection->zero_copy == NULL))
         connection->hangup = true;
     if ((events & LOOP_OUT) && is_open(connection)) {
         connection->blocked = false;

@@ -67,6 +67,7 @@ typedef enum tcp_state {
 } tcp_state;
 
 typedef struct tcp_attempt tcp_attempt;
+typedef struct tcp_zero_copy tcp_zero_copy;
 
 typedef struct tcp_connection {
     mrpc_connection base;
@@ -75,6 +76,7 @@ typedef struct tcp_connection {
     mrpc_watch watch;  /* fd is -1 when there is no socket */
     mrpc_timer resume; /* for what is left to do, at once or later */
     tcp_attempt *attempt;
+    tcp_zero_copy *zero_copy; /* NULL: the option is not set, or there is no heap whose memory can be held */
     tcp_state state;
     uint32_t chunk; /* of this side */
     uint32_t depth; /* of functions that work on it: it is freed when the outermost returns */
@@ -110,6 +112,19 @@ void tcp_connection_receive(tcp_connection *connection, uint32_t passes);
 
 /* True for the frames after which nothing of the call follows, in either direction. */
 bool tcp_frame_ends_call(const mrpc_frame *frame);
+
+/* --- zerocopy.c --- */
+
+/* Prepares zero-copy sends of extents from `threshold` bytes on. ENOMEM. */
+MRPC_MUST_CHECK int tcp_zero_copy_new(tcp_connection *connection, uint64_t threshold, mrpc_error *error);
+/* The socket is connected: asks the kernel for it. */
+void tcp_zero_copy_open(tcp_connection *connection);
+/* Sends a piece; as send(). */
+ssize_t tcp_zero_copy_send(tcp_connection *connection, const struct iovec *piece);
+/* Takes the kernel's notices. Call mrpc_stream_tx_release() afterwards. */
+void tcp_zero_copy_reap(tcp_connection *connection);
+/* Before the socket is closed: it is reset if the kernel still reads, so that it stops. */
+void tcp_zero_copy_free(tcp_connection *connection);
 
 /* --- attempt.c --- */
 
