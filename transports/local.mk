@@ -4,3 +4,4 @@ libmrpc_la_SOURCES += transports/frame.h transports/transport.c transports/trans
 include $(srcdir)/transports/loop/local.mk
 include $(srcdir)/transports/stream/local.mk
 include $(srcdir)/transports/tcp/local.mk
+include $(srcdir)/transports/shm/local.mk

@@ -76,7 +76,7 @@ struct mrpc_connection {
     void *owner;                          /* of the one who set events */
     char peer[128];                       /* "tcp://127.0.0.1:40312" */
     mrpc_counters *counters;              /* where the transport counts; from mrpc_transport_setup */
-    uint64_t active;                      /* loop time of the last frame that came: who spins looks at it */
+    uint64_t active;                      /* loop time of about the last frame that came; it may lag behind while poll() brings many */
 };
 
 struct mrpc_listener {

@@ -6,6 +6,7 @@ tests_unit_test_error_SOURCES = tests/unit/test_error.c
 tests_unit_test_error_LDADD = $(TEST_LDADD)
 include $(srcdir)/tests/unit/heap.mk
 include $(srcdir)/tests/unit/transports.mk
+include $(srcdir)/tests/unit/shm.mk
 include $(srcdir)/tests/unit/upgrade.mk
 include $(srcdir)/tests/unit/marshal.mk
 include $(srcdir)/tests/unit/message.mk

@@ -53,6 +53,11 @@ static const variant variants[] = {
      .nobody = "tcp://[::1]:1",
      .malformed = {"tcp://", "tcp://]:5", "tcp://[]:5", "tcp://1.2.3.4:-5", "tcp://1.2.3.4:+5", "tcp://1.2.3.4:5 "},
      .socket = true},
+    {.name = "shm",
+     .poller = MRPC_POLLER_EPOLL,
+     .address = "shm://conformance-%d",
+     .nobody = "shm://conformance-nobody",
+     .malformed = {"shm://", "shm://a b", "shm://x?", "shm://x?uid=", "shm://x?uid=root", "shm://x?y=1"}},
 };
 
 static const variant *tested;

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# tests/unit/shm.mk - shared memory
+SHM_PAIR = tests/unit/shm_pair.c tests/unit/shm_pair.h $(FAILING_ALLOC_FILES)
+check_PROGRAMS += tests/unit/test_shm
+TESTS += tests/unit/test_shm
+tests_unit_test_shm_SOURCES = tests/unit/test_shm.c $(SHM_PAIR)
+tests_unit_test_shm_LDFLAGS = $(WRAP_ALLOCATIONS)
+tests_unit_test_shm_LDADD = $(TEST_LDADD)
+TESTS += tests/unit/conformance-shm.sh
+dist_check_SCRIPTS += tests/unit/conformance-shm.sh

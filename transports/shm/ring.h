@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ring.h - records from one process to another through memory that only the sender writes
+ *
+ * There are no shared indices on the path of a record. A record's mark holds its number, so the receiver knows by
+ * looking at the place where the next record will be whether it is there. The sender writes all records of a batch, and
+ * the mark of the first one last: that one store publishes the batch. The mark behind the last record is cleared
+ * before, so that what an earlier lap left there is not taken for a record. Every record carries how far its sender has
+ * read the other ring; only a sender that runs out of room has to look at the peer's control words.
+ *
+ * Positions count bytes since the beginning and never go back; a position modulo the capacity is an offset. A
+ * record does not wrap: a record of SHM_WRAP bytes sends the reader to the start of the next lap. The sender wraps as
+ * soon as SHM_WARM bytes are used and the beginning is free again, so that a ring that is not filled stays within the
+ * caches and takes no more pages.
+ *
+ * The receiver believes nothing: it copies each word once and checks the copy.
+ */
+#ifndef MRPC_TRANSPORTS_SHM_RING_H
+#define MRPC_TRANSPORTS_SHM_RING_H
+
+#include <stdbool.h>
+
+#include <mrpc/visibility.h>
+
+#include "transports/frame.h"
+#include "transports/shm/layout.h"
+
+enum { SHM_WARM = 64 << 10, SHM_RECORD_MIN = sizeof(mrpc_shm_record) + sizeof(mrpc_frame) };
+
+/* The sender's end. */
+typedef struct mrpc_shm_out {
+    char *data;
+    uint64_t capacity;      /* a power of two */
+    uint64_t head;          /* position of the next record */
+    uint64_t acked;         /* the peer has read up to here */
+    mrpc_shm_record *first; /* of the batch that is not published; NULL: none */
+    uint64_t first_mark;
+    uint32_t number;                   /* of the next record */
+    int fd;                            /* of the memory, which is committed as it is needed */
+    uint64_t committed;                /* bytes of data whose pages are there; at least SHM_WARM */
+    uint64_t skipped_from, skipped_to; /* positions: the end of a lap that was left out last */
+    const _Atomic uint64_t *consumed;  /* where the peer says how far it has read */
+    uint64_t refreshed;                /* `head` when that was looked at last */
+    bool refused;                      /* the machine has no memory for more of the ring */
+    bool lied;                         /* the peer says that it has read what was not sent */
+} mrpc_shm_out;
+
+/* The receiver's end. */
+typedef struct mrpc_shm_in {
+    const char *data;
+    uint64_t capacity;
+    uint64_t tail;   /* position of the next record */
+    uint32_t number; /* that it must have */
+} mrpc_shm_in;
+
+static inline uint64_t mrpc_shm_pad(uint64_t bytes)
+{
+    return (bytes + SHM_LINE - 1) & ~(uint64_t)(SHM_LINE - 1);
+}
+
+/* Bytes that may be written at `head` without a wrap and without waiting, from what is known of the peer. */
+static inline uint64_t mrpc_shm_out_free(const mrpc_shm_out *out)
+{
+    return out->capacity - (out->head - out->acked);
+}
+
+/* Takes note of how far the peer says that it has read. False: that can't be. */
+static inline bool mrpc_shm_out_acknowledge(mrpc_shm_out *out, uint64_t consumed)
+{
+    if ((int64_t)(consumed - out->acked) <= 0) /* older than one that was seen before */
+        return true;
+    if (consumed > out->head)
+        return false;
+    out->acked = consumed;
+    return true;
+}
+
+/* Looks how far the peer has read. False: it lies. */
+bool mrpc_shm_out_refresh(mrpc_shm_out *out);
+
+/* The slow path of mrpc_shm_out_reserve: wraps, or commits more of the memory. */
+mrpc_shm_record *mrpc_shm_out_wrap(mrpc_shm_out *out, uint64_t need);
+
+/* Where the next record goes, when it has `bytes` with its head and there is room for them and for the mark behind
+ * them; else NULL. May be asked for again with another size. */
+static inline mrpc_shm_record *mrpc_shm_out_reserve(mrpc_shm_out *out, uint64_t bytes)
+{
+    uint64_t need = mrpc_shm_pad(bytes) + SHM_LINE, offset = out->head & (out->capacity - 1);
+    if (MRPC_UNLIKELY(offset + need > SHM_WARM))
+        return mrpc_shm_out_wrap(out, need);
+    return need <= mrpc_shm_out_free(out) ? (mrpc_shm_record *)(void *)(out->data + offset) : NULL;
+}
+
+/* Adds a record of `bytes` (at most what was reserved), which is at `record`, to the batch. */
+static inline void mrpc_shm_out_add(mrpc_shm_out *out, mrpc_shm_record *record, uint32_t bytes, uint64_t next)
+{
+    uint64_t mark = (uint64_t)out->number++ << 32 | bytes;
+    mrpc_shm_record *behind = (mrpc_shm_record *)(void *)(out->data + (next & (out->capacity - 1)));
+    atomic_store_explicit(&behind->mark, 0, memory_order_relaxed);
+    if (out->first == NULL) {
+        out->first = record;
+        out->first_mark = mark;
+    } else {
+        atomic_store_explicit(&record->mark, mark, memory_order_relaxed);
+    }
+    out->head = next;
+}
+
+static inline void mrpc_shm_out_commit(mrpc_shm_out *out, mrpc_shm_record *record, uint32_t bytes, uint64_t consumed)
+{
+    record->consumed = consumed;
+    mrpc_shm_out_add(out, record, bytes, out->head + mrpc_shm_pad(bytes));
+}
+
+/* Makes the batch visible. False: there was none. */
+static inline bool mrpc_shm_out_publish(mrpc_shm_out *out)
+{
+    if (out->first == NULL)
+        return false;
+    atomic_store_explicit(&out->first->mark, out->first_mark, memory_order_release);
+    out->first = NULL;
+    return true;
+}
+
+/* Bytes of records that the peer has not read yet, as far as is known. At most one wrap lies between. */
+static inline uint64_t mrpc_shm_out_in_flight(const mrpc_shm_out *out)
+{
+    uint64_t skipped = out->acked <= out->skipped_from ? out->skipped_to - out->skipped_from : 0;
+    return out->head - out->acked - skipped;
+}
+
+/* The least value of `acked` with which so many bytes at most are in flight. */
+uint64_t mrpc_shm_out_position_for_flight(const mrpc_shm_out *out, uint64_t bytes);
+
+/* The least value of `acked` with which a record of `bytes` can be reserved. */
+uint64_t mrpc_shm_out_position_for_record(const mrpc_shm_out *out, uint64_t bytes);
+
+typedef enum mrpc_shm_look { SHM_NOTHING, SHM_RECORD, SHM_BROKEN } mrpc_shm_look;
+
+/* The next record, its size checked to lie within the ring. Wraps on its own. */
+mrpc_shm_look mrpc_shm_in_next(mrpc_shm_in *in, const mrpc_shm_record **record, uint32_t *bytes);
+
+/* True when mrpc_shm_in_next would not say SHM_NOTHING. */
+static inline bool mrpc_shm_in_ready(const mrpc_shm_in *in)
+{
+    const mrpc_shm_record *record = (const void *)(in->data + (in->tail & (in->capacity - 1)));
+    return atomic_load_explicit(&record->mark, memory_order_acquire) != 0;
+}
+
+static inline void mrpc_shm_in_pop(mrpc_shm_in *in, uint32_t bytes)
+{
+    in->tail += mrpc_shm_pad(bytes);
+    in->number++;
+}
+
+#endif /* MRPC_TRANSPORTS_SHM_RING_H */
