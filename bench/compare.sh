@@ -82,7 +82,7 @@ median() {
     sed "s/.*$2=\([0-9.]*\).*/\1/" "$1" | sort -g | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'
 }
 
-systems="raw_tcp mrpc_tcp mrpc_epoll raw_shm mrpc_shm"
+systems="${SYSTEMS:-raw_tcp mrpc_tcp mrpc_epoll raw_shm mrpc_shm}"
 [ -x "$build/bench/grpc_peer" ] && systems="$systems grpc" || echo "(no gRPC C++ here: its rows are missing)"
 placements="spinning one-core free"
 [ "$(nproc)" -ge 2 ] || placements="one-core free"

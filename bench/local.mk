@@ -5,7 +5,16 @@ bench_peers = bench/raw_tcp$(EXEEXT) bench/raw_shm$(EXEEXT)
 bench_raw_tcp_SOURCES = bench/raw_tcp.c bench/measure.c bench/measure.h
 bench_raw_shm_SOURCES = bench/raw_shm.c bench/measure.c bench/measure.h
 
-EXTRA_DIST += bench/compare.sh bench/protos/bench.proto
+EXTRA_DIST += bench/compare.sh bench/plot.sh bench/protos/bench.proto
+
+if HAVE_PROTOC
+PROTOS += bench
+EXTRA_PROGRAMS += bench/mrpc_peer
+bench_peers += bench/mrpc_peer$(EXEEXT)
+bench_mrpc_peer_SOURCES = bench/mrpc_peer.c bench/measure.c bench/measure.h
+nodist_bench_mrpc_peer_SOURCES = gen/bench.mrpc.c gen/bench.marshal.c
+bench_mrpc_peer_LDADD = libmrpc.la
+endif
 
 if HAVE_GRPC
 EXTRA_PROGRAMS += bench/grpc_peer

@@ -1,2 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # tests/e2e/ - what it adds to the build; Makefile.am says how.
+
+# What a call costs, counted by the library and by a preloaded library. Sanitizers bring an allocator of their own.
+if HAVE_PROTOC
+if !SANITIZERS
+check_LTLIBRARIES += tests/e2e/interpose.la
+tests_e2e_interpose_la_SOURCES = tests/e2e/interpose.c tests/e2e/interpose.h
+tests_e2e_interpose_la_CFLAGS = $(AM_CFLAGS) -fno-builtin
+tests_e2e_interpose_la_LDFLAGS = -module -avoid-version -rpath /nowhere
+check_PROGRAMS += tests/e2e/call_costs
+tests_e2e_call_costs_SOURCES = tests/e2e/call_costs.c
+nodist_tests_e2e_call_costs_SOURCES = gen/bench.mrpc.c gen/bench.marshal.c
+tests_e2e_call_costs_LDADD = libmrpc.la
+TESTS += tests/e2e/call_costs.sh
+endif
+endif
+dist_check_SCRIPTS += tests/e2e/call_costs.sh
