@@ -225,7 +225,8 @@ static int dispatch(mrpc_session *session, const mrpc_incoming *incoming)
         if (call != NULL)
             return dispatch_call(session, call, incoming);
         drop(incoming);
-        return header->call <= session->last_number
+        /* The call may have been cancelled before all of its first message was sent. */
+        return header->call <= session->last_number || header->type == FRAME_CANCEL
                    ? 0
                    : mrpc_session_break(session, MRPC_EPROTO, "a frame came for call %u, which never was",
                                         header->call);

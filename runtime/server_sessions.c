@@ -241,11 +241,11 @@ static int session_opened(mrpc_session *session, const mrpc_incoming *incoming)
     opening open = {
         .session = session, .server = session->owner, .header = incoming->header, .meta = (const char *)incoming->head};
     int result = 0;
-    bool good = incoming->header->call > session->last_number;
+    /* Not in the order of their numbers: a large message arrives when its last chunk does, and smaller ones pass it. */
+    bool good = mrpc_call_table_find(&session->calls, incoming->header->call) == NULL;
     if (!good)
-        result = mrpc_session_break(session, MRPC_EPROTO, "call %u begins after call %u", incoming->header->call,
-                                    session->last_number);
-    else
+        result = mrpc_session_break(session, MRPC_EPROTO, "call %u begins twice", incoming->header->call);
+    else if (session->last_number < incoming->header->call)
         session->last_number = incoming->header->call;
     good = good && may_open(&open, incoming);
     if (good && (incoming->header->flags & FRAME_NAMED))
