@@ -7,11 +7,13 @@ libmrpc_la_SOURCES += \
 	runtime/channel.c runtime/channel.h \
 	runtime/channel_connect.c \
 	runtime/client.c runtime/client.h \
+	runtime/commands.c \
 	runtime/control.c runtime/control.h \
 	runtime/deliver.c \
 	runtime/dispatch.c runtime/dispatch.h \
 	runtime/engine.c runtime/engine.h \
 	runtime/hello.c runtime/hello.h \
+	runtime/host.c runtime/host.h \
 	runtime/message_in.c \
 	runtime/message_out.c \
 	runtime/meta.c runtime/meta.h \
@@ -28,4 +30,5 @@ libmrpc_la_SOURCES += \
 	runtime/stamps.c runtime/stamps.h \
 	runtime/stream.c \
 	runtime/table.c runtime/table.h \
-	runtime/turn.c
+	runtime/turn.c \
+	runtime/upgrade.c runtime/upgrade.h

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/options.h"
+#include "runtime/upgrade.h"
 
 enum { MOST_SPIN_US = 1000000 };
 
@@ -153,7 +154,8 @@ int mrpc_runtime_new(mrpc_runtime **runtime, const mrpc_runtime_options *options
     fresh->engine.unref = unref_engine;
     fresh->chance = mrpc_loop_now(fresh->engine.loop) ^ (uint64_t)(uintptr_t)fresh ^ UINT64_C(0x9E3779B97F4A7C15);
     atomic_init(&fresh->references, 1);
-    if (checked.thread)
+    result = mrpc_upgrade_start(fresh, error);
+    if (result == 0 && checked.thread)
         result = start_thread(fresh, error);
     if (result != 0) {
         mrpc_runtime_unref(fresh);

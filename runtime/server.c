@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/host.h"
 #include "runtime/options.h"
 
 static mrpc_engine *engine_of(const mrpc_server *server)
@@ -395,6 +396,7 @@ static void free_server(mrpc_engine *engine, mrpc_server *server)
     for (uint32_t i = 0; i < server->service_count; i++)
         mrpc_modules_release(server->runtime, server->services[i].modules, server->services[i].service->file);
     mrpc_engine_remove_signal(engine, &server->signal);
+    mrpc_host_free(server->hosts);
     engine->drops++;
     free_parts(server);
 }
@@ -429,6 +431,7 @@ void mrpc_server_free(mrpc_server *server)
 {
     if (server == NULL || mrpc_engine_forked(engine_of(server)))
         return;
+    server->hosts = mrpc_host_detach(server);
     run_wait wait = {.waiter.begin = begin_free, .waiter.until = UINT64_MAX, .server = server};
     (void)!mrpc_engine_wait(engine_of(server), &wait.waiter);
 }

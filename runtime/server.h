@@ -58,6 +58,7 @@ struct mrpc_server {
     mrpc_waiter *runners;  /* mrpc_server_run() */
     mrpc_task free_task;
     mrpc_waiter *freer;
+    struct mrpc_host *hosts; /* service modules, once the server is being freed */
     bool released; /* freed by the application; goes with the last call */
 };
 

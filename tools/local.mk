@@ -9,3 +9,8 @@ tools_mrpc_module_SOURCES = tools/mrpc-module.c tools/module.h tools/module_buil
 tools_mrpc_module_CPPFLAGS = $(AM_CPPFLAGS) -DMRPC_INCLUDE_DIR='"$(includedir)"'
 tools_mrpc_module_LDADD = libmrpc-internal.la
 MAN_PAGES += docs/man/mrpc-module.1
+
+bin_PROGRAMS += tools/mrpc-serve
+tools_mrpc_serve_SOURCES = tools/mrpc-serve.c
+tools_mrpc_serve_LDADD = libmrpc.la
+MAN_PAGES += docs/man/mrpc-serve.1

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* upgrade.c - replaces the marshal modules of a runtime, and finds those that are not linked in */
+#include "config.h"
+
+#include "runtime/upgrade.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime/host.h"
+#include "runtime/runtime.h"
+#include "upgrade/finder.h"
+
+static uint64_t now_ns(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+/* --- on the engine: each is run by mrpc_engine_run_exclusive --- */
+
+typedef struct schema_lookup {
+    mrpc_runtime *runtime;
+    const char *file;
+    mrpc_fingerprint fingerprint;
+    bool found;
+} schema_lookup;
+
+static void look_up_schema(void *argument)
+{
+    schema_lookup *query = argument;
+    for (const mrpc_module_entry *entry = query->runtime->modules.entries; entry != NULL; entry = entry->next)
+        if (strcmp(entry->file, query->file) == 0) {
+            query->found = true;
+            query->fingerprint = entry->fingerprint;
+        }
+}
+
+typedef struct module_change {
+    mrpc_runtime *runtime;
+    const char *file;
+    mrpc_module_source source, retired;
+    mrpc_upgrade_report *report;
+    mrpc_error *error;
+    int result;
+} module_change;
+
+/* What the report says of the version that is current now. */
+static void describe_current(module_change *change)
+{
+    mrpc_upgrade_report *report = change->report;
+    for (const mrpc_module_entry *entry = change->runtime->modules.entries; entry != NULL; entry = entry->next)
+        if (strcmp(entry->file, change->file) == 0) {
+            snprintf(report->name, sizeof report->name, "%s", entry->file);
+            snprintf(report->stamp, sizeof report->stamp, "%s", entry->current->stamp);
+            report->version = entry->current->version;
+        }
+}
+
+static void install(void *argument)
+{
+    module_change *change = argument;
+    uint64_t begin = now_ns();
+    change->result = mrpc_modules_install(change->runtime, &change->source, &change->retired, change->error);
+    if (change->result == 0)
+        describe_current(change);
+    change->report->installed = now_ns();
+    change->report->held = change->report->installed - begin;
+}
+
+static void roll_back(void *argument)
+{
+    module_change *change = argument;
+    uint64_t begin = now_ns();
+    change->result = mrpc_modules_rollback(change->runtime, change->file, change->error);
+    if (change->result == 0)
+        describe_current(change);
+    change->report->installed = now_ns();
+    change->report->held = change->report->installed - begin;
+}
+
+/* --- on the thread that asks --- */
+
+static int inside_error(mrpc_error *error)
+{
+    return mrpc_error_set(error, MRPC_EDEADLK,
+                          "a module cannot be replaced from inside a handler or callback: do it from another thread, "
+                          "or with mrpcctl upgrade");
+}
+
+/* Runs `function` on the engine; its result, or why it could not be run. */
+static int run_change(module_change *change, void (*function)(void *))
+{
+    int result = mrpc_engine_run_exclusive(&change->runtime->engine, function, change);
+    if (result != 0)
+        return mrpc_error_set(change->error, result, "the runtime cannot be reached: %s", mrpc_strerror(result));
+    return change->result;
+}
+
+static int compare_with_current(mrpc_runtime *runtime, const mrpc_candidate *candidate, mrpc_error *error)
+{
+    schema_lookup query = {.runtime = runtime, .file = candidate->note.file};
+    int result = mrpc_engine_run_exclusive(&runtime->engine, look_up_schema, &query);
+    if (result != 0)
+        return mrpc_error_set(error, result, "the runtime cannot be reached: %s", mrpc_strerror(result));
+    return query.found ? mrpc_candidate_compare(candidate, &query.fingerprint, error) : 0;
+}
+
+static int install_marshal(mrpc_runtime *runtime, mrpc_candidate *candidate, mrpc_upgrade_report *report,
+                           mrpc_error *error)
+{
+    mrpc_loaded *loaded;
+    int result = compare_with_current(runtime, candidate, error);
+    if (result == 0)
+        result = mrpc_candidate_test(candidate, NULL, error);
+    if (result == 0)
+        result = mrpc_loaded_new(&loaded, candidate, error);
+    if (result != 0)
+        return result;
+    module_change change = {.runtime = runtime,
+                            .file = loaded->note.file,
+                            .source = {.module = loaded->library.table, .path = loaded->path, .handle = loaded},
+                            .report = report,
+                            .error = error};
+    result = run_change(&change, install);
+    (void)mrpc_loaded_free(result == 0 ? change.retired.handle : loaded, &report->left);
+    return result;
+}
+
+int mrpc_upgrade_install(mrpc_runtime *runtime, const char *path, mrpc_upgrade_report *report, mrpc_error *error)
+{
+    *report = (mrpc_upgrade_report){.began = now_ns()};
+    if (mrpc_engine_inside(&runtime->engine))
+        return inside_error(error);
+    mrpc_candidate candidate;
+    int result = mrpc_candidate_open(&candidate, path, error);
+    if (result != 0)
+        return result;
+    if (candidate.note.type == MRPC_NOTE_SERVICE)
+        result = mrpc_host_upgrade(runtime, &candidate, report, error);
+    else
+        result = install_marshal(runtime, &candidate, report, error);
+    mrpc_candidate_close(&candidate);
+    return result;
+}
+
+int mrpc_upgrade_rollback(mrpc_runtime *runtime, const char *name, mrpc_upgrade_report *report, mrpc_error *error)
+{
+    *report = (mrpc_upgrade_report){.began = now_ns()};
+    if (mrpc_engine_inside(&runtime->engine))
+        return inside_error(error);
+    if (mrpc_host_has(runtime, name))
+        return mrpc_host_rollback(runtime, name, report, error);
+    module_change change = {.runtime = runtime, .file = name, .report = report, .error = error};
+    return run_change(&change, roll_back);
+}
+
+int mrpc_runtime_upgrade(mrpc_runtime *runtime, const char *path, mrpc_error *error)
+{
+    mrpc_upgrade_report report;
+    return mrpc_upgrade_install(runtime, path, &report, error);
+}
+
+int mrpc_runtime_rollback(mrpc_runtime *runtime, const char *file, mrpc_error *error)
+{
+    mrpc_upgrade_report report;
+    return mrpc_upgrade_rollback(runtime, file, &report, error);
+}
+
+/* --- what the module table calls --- */
+
+static int find_module(mrpc_runtime *runtime, const mrpc_file *file, mrpc_module_source *source, mrpc_error *error)
+{
+    mrpc_loaded *loaded;
+    int result = mrpc_finder_load(runtime->module_path, file, &loaded, error);
+    if (result == 0)
+        *source = (mrpc_module_source){.module = loaded->library.table, .path = loaded->path, .handle = loaded};
+    return result;
+}
+
+static void unload_module(mrpc_runtime *runtime, void *handle)
+{
+    (void)runtime;
+    (void)mrpc_loaded_free(handle, NULL);
+}
+
+static void free_upgrade(mrpc_runtime *runtime)
+{
+    mrpc_upgrade *upgrade = runtime->upgrade;
+    mrpc_control_stop(upgrade->control);
+    pthread_mutex_destroy(&upgrade->lock);
+    free(upgrade);
+    runtime->upgrade = NULL;
+}
+
+int mrpc_upgrade_start(mrpc_runtime *runtime, mrpc_error *error)
+{
+    mrpc_upgrade *upgrade = calloc(1, sizeof *upgrade);
+    if (upgrade == NULL)
+        return mrpc_error_set(error, MRPC_ENOMEM, "no memory for a runtime");
+    pthread_mutex_init(&upgrade->lock, NULL);
+    runtime->upgrade = upgrade;
+    runtime->find_module = find_module;
+    runtime->unload_module = unload_module;
+    runtime->free_upgrade = free_upgrade;
+    if (runtime->control == NULL || *runtime->control == '\0')
+        return 0;
+    int result = mrpc_control_start(&upgrade->control, runtime->control, mrpc_upgrade_command, runtime, error);
+    if (result != 0)
+        free_upgrade(runtime);
+    return result;
+}
