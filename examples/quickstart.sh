@@ -1,0 +1,194 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# quickstart.sh - a key-value server and its clients, with their marshal modules replaced again and again while calls flow
+#
+# For each transport: a server process and a client process with several threads, connections and an open Watch stream; real
+# data (the files below /usr/include, or those of this source tree), of which every answer is compared byte by byte; and meanwhile
+# mrpcctl puts different builds of the marshal module into both processes. Prints one line for each transport and exits with 0 only
+# if no call failed, no answer was wrong, and every build has really done its part.
+#
+# usage: examples/quickstart.sh [SECONDS-PER-TRANSPORT ["TRANSPORT..."]], of io_uring, epoll (both tcp) and shm
+set -u
+top_srcdir=$(cd "${top_srcdir:-$(dirname "$0")/..}" && pwd)
+top_builddir=$(cd "${top_builddir:-$top_srcdir/build}" && pwd)
+seconds=${1:-12}
+transports=${2:-io_uring epoll shm}
+swaps_wanted=24
+builds='gcc-O1 small-O2 large-O3'
+
+MRPC_SELFTEST=${MRPC_SELFTEST:-$top_builddir/upgrade/mrpc-selftest}
+export MRPC_SELFTEST
+mrpcctl=$top_builddir/tools/mrpcctl
+failures=0
+server=
+client=
+
+fail() {
+    echo "quickstart: $*" >&2
+    failures=$((failures + 1))
+}
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/mrpc-quickstart-XXXXXX") || exit 1
+clean_up() {
+    for process in $server $client; do
+        kill "$process" 2>/dev/null && wait "$process" 2>/dev/null
+    done
+    rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM HUP
+
+# Three builds of different code: other optimisation, and another size from which fields are sent from where they lie.
+build_modules() {
+    "$top_builddir/tools/mrpc-module" build -o "$work/gcc-O1.so" --stamp gcc-O1 --cflags "-O1 -I$top_srcdir/include" "$proto" &&
+        "$top_builddir/tools/mrpc-module" build -o "$work/small-O2.so" --stamp small-O2 --cflags "-O2 -I$top_srcdir/include" \
+            --mrpc_opt threshold=512 "$proto" &&
+        "$top_builddir/tools/mrpc-module" build -o "$work/large-O3.so" --stamp large-O3 --cflags "-O3 -I$top_srcdir/include" \
+            --mrpc_opt threshold=65536 "$proto" &&
+        head -c 3000 "$work/gcc-O1.so" >"$work/cut-off.so"
+}
+proto=$top_srcdir/examples/protos/kv.proto
+
+data=/usr/include
+[ -d "$data" ] && [ -n "$(find "$data" -type f | head -n 100 | tail -n 1)" ] || data=$top_srcdir
+
+# wait_for FILE TEXT PROCESS - until a line of FILE begins with TEXT; fails when the process ends before, or after 10 s
+wait_for() {
+    for _ in $(seq 100); do
+        grep -q "^$2" "$1" 2>/dev/null && return
+        kill -0 "$3" 2>/dev/null || return 1
+        sleep 0.1
+    done
+    return 1
+}
+
+wait_for_socket() {
+    for _ in $(seq 100); do
+        [ -S "$1" ] && return
+        sleep 0.1
+    done
+    return 1
+}
+
+# column NAME - of a table with one row, from standard input
+column() {
+    awk -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i } NR == 2 { print $at }'
+}
+
+# swap SIDE COMMAND ARGUMENT - and notes when it began and when the new module was in place
+swap() {
+    answer=$("$mrpcctl" -s "$work/$1.sock" "$2" "$3" 2>"$work/swap.err") || {
+        fail "mrpcctl $2 $3 on the $1: $(cat "$work/swap.err")"
+        return
+    }
+    echo "$(echo "$answer" | column began_ns) $(echo "$answer" | column installed_ns)" >>"$work/swaps"
+}
+
+# Both sides get all builds in turn, a few of them by rollback, and in between a file that must be refused.
+swap_modules() {
+    pause=$(awk -v s="$seconds" -v n="$swaps_wanted" 'BEGIN { printf "%.3f", (s - 2) / n }')
+    side=server
+    count=0
+    while [ "$count" -lt "$swaps_wanted" ] && kill -0 "$client" 2>/dev/null; do
+        build=$(echo "$builds" | cut -d ' ' -f $((count / 2 % 3 + 1)))
+        case $count in
+        10 | 11) swap $side rollback kv.proto ;;
+        *) swap $side upgrade "$work/$build.so" ;;
+        esac
+        count=$((count + 1))
+        [ $side = server ] && side=client || side=server
+        [ $count != 6 ] || ! "$mrpcctl" -s "$work/$side.sock" upgrade "$work/cut-off.so" 2>/dev/null ||
+            fail "a module that is cut off was accepted"
+        sleep "$pause"
+    done
+}
+
+# value NAME - from the client's report
+value() {
+    sed -n "s/^$1 //p" "$work/report"
+}
+
+# How many messages each build has handled, as the other side has counted: the client counts those of the server's builds.
+count_messages() {
+    { sed -n 's/^stamp //p' "$work/report"; "$mrpcctl" -s "$work/server.sock" stamps | sed 1d; } |
+        awk '{ count[$1] += $2 } END { for (stamp in count) print (stamp == "-" ? "(linked)" : stamp), count[stamp] }' | sort >"$work/builds"
+    for side in client server; do
+        for build in $builds; do
+            if [ $side = client ]; then
+                sed -n "s/^stamp $build //p" "$work/report"
+            else
+                "$mrpcctl" -s "$work/server.sock" stamps | awk -v build="$build" '$1 == build { print $2 }'
+            fi | grep -q '[1-9]' || fail "$name: the $side has received no message of the build $build"
+        done
+    done
+}
+
+check_run() {
+    [ "$(value failed)" = 0 ] || fail "$name: $(value failed) calls failed"
+    [ "$(value wrong)" = 0 ] || fail "$name: $(value wrong) answers were wrong"
+    [ "$(wc -l <"$work/swaps")" -ge 20 ] || fail "$name: only $(wc -l <"$work/swaps") swaps were made"
+    [ "$(value watched)" -gt 0 ] || fail "$name: the watcher has seen nothing"
+}
+
+print_head() {
+    printf '%-14s %9s %6s %5s %8s %8s %8s %5s  %9s %9s  %s\n' transport calls failed wrong calls/s 'p50 us' 'p99 us' swaps 'gap swap' \
+        'gap none' 'messages per build'
+}
+
+print_row() {
+    printf '%-14s %9s %6s %5s %8s %8s %8s %5s  %6s ms %6s ms  %s\n' "$name" "$(value calls)" "$(value failed)" "$(value wrong)" "$(value rate)" \
+        "$(value p50_us)" "$(value p99_us)" "$(value swaps)" "$(value gap_around_us | awk '{ printf "%.1f", $1 / 1000 }')" \
+        "$(value gap_without_us | awk '{ printf "%.1f", $1 / 1000 }')" "$(awk '{ printf "%s%s %s", gap, $1, $2; gap = ", " }' "$work/builds")"
+}
+
+# run_transport NAME POLLER ADDRESS
+run_transport() {
+    name=$1
+    MRPC_POLLER=$2 # empty: the library's own choice
+    export MRPC_POLLER
+    rm -f "$work"/*.log "$work"/*.sock "$work/report"
+    : >"$work/swaps"
+    MRPC_CONTROL=$work/server.sock MRPC_STAMPS=1 "$top_builddir/examples/kv_server" "$3" >"$work/server.log" 2>&1 &
+    server=$!
+    if ! wait_for "$work/server.log" 'listening at' "$server"; then
+        fail "$name: the server does not start: $(cat "$work/server.log")"
+        return
+    fi
+    address=$(sed -n 's/^listening at //p' "$work/server.log")
+    MRPC_CONTROL=$work/client.sock MRPC_STAMPS=1 "$top_builddir/examples/kv_client" "$address" load --seconds "$seconds" --folder "$data" \
+        --swaps "$work/swaps" --report "$work/report" >"$work/client.log" 2>&1 &
+    client=$!
+    wait_for_socket "$work/client.sock" || fail "$name: the client has no control socket"
+    sleep 0.5
+    swap_modules
+    wait "$client" || fail "$name: $(cat "$work/client.log")"
+    client=
+    if [ -s "$work/report" ]; then
+        count_messages
+        check_run
+        print_row
+    fi
+    kill "$server"
+    wait "$server" || fail "$name: the server ended with status $?: $(cat "$work/server.log")"
+    server=
+}
+
+for program in examples/kv_server examples/kv_client tools/mrpcctl tools/mrpc-module upgrade/mrpc-selftest; do
+    [ -x "$top_builddir/$program" ] || { fail "$top_builddir/$program is missing: run make first"; exit 1; }
+done
+build_modules || { fail "the marshal modules could not be built"; exit 1; }
+echo "Each line: $seconds s of load on a key-value server with the files below $data, every answer compared; a Watch stream open"
+echo "throughout; marshal modules of both processes replaced by mrpcctl meanwhile. Gaps: the longest time without a completed call,"
+echo "around a swap and in as long windows without one. Messages: by the build that wrote them, as the other side counted."
+echo
+print_head
+for transport in $transports; do
+    case $transport in
+    io_uring | epoll) run_transport "tcp ($transport)" "$transport" tcp://127.0.0.1:0 ;;
+    shm) run_transport shm '' "shm://mrpc-quickstart-$$" ;;
+    *) fail "there is no transport $transport here" ;;
+    esac
+done
+echo
+[ "$failures" = 0 ] && echo "quickstart: all is well" || echo "quickstart: $failures things went wrong" >&2
+[ "$failures" = 0 ]
