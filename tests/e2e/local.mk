@@ -16,3 +16,4 @@ TESTS += tests/e2e/call_costs.sh
 endif
 endif
 dist_check_SCRIPTS += tests/e2e/call_costs.sh
+include $(srcdir)/tests/e2e/upgrade.mk

@@ -14,3 +14,8 @@ tests_unit_upgrade_test_candidate_LDADD = $(TEST_LDADD)
 EXTRA_DIST += tests/unit/upgrade/module.c
 tests_unit_upgrade_test_control_SOURCES = tests/unit/upgrade/test_control.c $(upgrade_build)
 tests_unit_upgrade_test_control_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += tests/unit/test_kv_store
+TESTS += tests/unit/test_kv_store
+tests_unit_test_kv_store_SOURCES = tests/unit/test_kv_store.c examples/kv_store.c examples/kv_store.h
+tests_unit_test_kv_store_LDADD = $(CMOCKA_LIBS)
