@@ -79,6 +79,9 @@ AS_IF([test "$enable_sanitizers" != no], [
     MRPC_SANITIZE_FLAGS="-fsanitize=$enable_sanitizers -fno-omit-frame-pointer -g"
     AS_CASE([$enable_sanitizers], [*undefined*],
         [MRPC_SANITIZE_FLAGS="$MRPC_SANITIZE_FLAGS -fno-sanitize-recover=undefined"])
+    # gcc defines these macros by itself; the code asks for them, so clang shall, too.
+    AS_CASE([$enable_sanitizers], [*address*], [MRPC_SANITIZE_FLAGS="$MRPC_SANITIZE_FLAGS -D__SANITIZE_ADDRESS__=1"],
+        [*thread*], [MRPC_SANITIZE_FLAGS="$MRPC_SANITIZE_FLAGS -D__SANITIZE_THREAD__=1"])
     mrpc_save_CFLAGS=$CFLAGS
     CFLAGS="$CFLAGS $MRPC_SANITIZE_FLAGS"
     AC_MSG_CHECKING([whether $CC links with -fsanitize=$enable_sanitizers])

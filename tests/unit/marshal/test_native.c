@@ -315,11 +315,8 @@ static void plain_values_are_validated(void **state)
 static void unknown_fields_are_validated(void **state)
 {
     (void)state;
-    struct {
-        mrpc_unknown head;
-        uint8_t data[8];
-    } unknown = {.head = {.size = 5}, .data = {0x80, 0x80, 0xc0, 0x01, 0x07}};
-    everything_Empty empty = {.base = {.unknown = &unknown.head}};
+    static mrpc_unknown unknown = {.size = 5, .data = {0x80, 0x80, 0xc0, 0x01, 0x07}};
+    everything_Empty empty = {.base = {.unknown = &unknown}};
     test_bytes good = test_marshal(&everything_Empty_type, &empty, NULL);
     assert_int_equal(good.size, 16 + 16 + 8);
     assert_refused(&everything_Empty_type, &good, 8, 24, 8, "everything.Empty", "unknown");
