@@ -32,13 +32,12 @@ fi
 
 work=$(mktemp -d) || exit 1
 server=
-finish() { [ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"; }
+finish() { [ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work" /dev/shm/mrpc-bench-$$-*; }
 trap finish EXIT
 
-# address SYSTEM: a fresh one for each run
+# address SYSTEM: of the current port, which is another one for each run
 port=21000
 address() {
-    port=$((port + 1))
     case $1 in
     raw_tcp) echo $port ;;
     raw_shm) echo /mrpc-bench-$$-$port ;;
@@ -60,6 +59,7 @@ program() {
 # run SYSTEM PLACEMENT INFLIGHT: appends the client's line to the case's file
 run() {
     local at server_flags= client_flags=
+    port=$((port + 1))
     at=$(address "$1")
     case $2 in
     spinning) server_flags="--spin --cpu 1" client_flags="--spin --cpu 0" ;;

@@ -40,7 +40,7 @@ run() {
 preload=$(realpath "$build/tests/e2e/.libs/interpose.so") || exit 99
 calls=10000
 number=$$
-for transport in tcp; do
+for transport in tcp shm; do
     number=$((number + 1))
     case $transport in
     tcp) address=tcp://127.0.0.1:$((20000 + number % 10000)) ;;
