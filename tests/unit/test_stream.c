@@ -29,6 +29,7 @@ typedef struct fixture {
     mrpc_counters counters;
     mrpc_stream_tx tx;
     mrpc_stream_rx rx;
+    mrpc_error error;
     seen *all;
     size_t count;
     uint32_t seed;
@@ -107,6 +108,7 @@ static int setup(void **state)
     f->rx.max_message = 64u << 20;
     f->rx.chunk = 65536;
     f->rx.deliver = deliver;
+    f->rx.error = &f->error;
     *state = f;
     return 0;
 }
@@ -176,7 +178,7 @@ static void receive_all(fixture *f)
         if (n > f->piped - at)
             n = f->piped - at;
         if (receive(f, f->pipe + at, n) != 0)
-            fail_msg("%s", mrpc_error_text(&f->rx.error));
+            fail_msg("%s", mrpc_error_text(&f->error));
         at += n;
     }
     f->piped = 0;
@@ -353,7 +355,7 @@ static void extents_are_not_copied(void **state)
         while (send_some(f, PIPE) > 0) {
             /* As a socket would: as much as there is room for. */
             if (receive(f, f->pipe, f->piped) != 0)
-                fail_msg("%s", mrpc_error_text(&f->rx.error));
+                fail_msg("%s", mrpc_error_text(&f->error));
             f->piped = 0;
         }
         free(s.memory);
@@ -702,8 +704,8 @@ static void malformed_headers_are_refused(void **state)
         fixture *f = fresh;
         if (receive_frame(f, &bad[i]) != MRPC_EPROTO || f->count != 0)
             fail_msg("header %zu was taken", i);
-        assert_int_equal(f->rx.error.code, MRPC_EPROTO);
-        assert_true(strlen(f->rx.error.text) > 10);
+        assert_int_equal(f->error.code, MRPC_EPROTO);
+        assert_true(strlen(f->error.text) > 10);
         teardown(&fresh);
     }
     (void)state;

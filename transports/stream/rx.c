@@ -19,7 +19,7 @@ enum {
 
 static int broken(mrpc_stream_rx *rx, const mrpc_frame *frame, const char *what)
 {
-    return mrpc_error_set(&rx->error, MRPC_EPROTO, "frame of type %u, call %u, %u bytes: %s", frame->type, frame->call,
+    return mrpc_error_set(rx->error, MRPC_EPROTO, "frame of type %u, call %u, %u bytes: %s", frame->type, frame->call,
                           frame->size, what);
 }
 
@@ -30,7 +30,7 @@ static int hand_up(mrpc_stream_rx *rx, const mrpc_incoming *incoming)
     rx->frames++;
     int failure = rx->deliver(rx, incoming);
     if (failure != 0)
-        mrpc_error_set(&rx->error, failure, "frame of type %u, call %u: %s", type, call, mrpc_strerror(failure));
+        mrpc_error_set(rx->error, failure, "frame of type %u, call %u: %s", type, call, mrpc_strerror(failure));
     return failure;
 }
 

@@ -44,7 +44,8 @@ struct mrpc_stream_rx {
     mrpc_counters *counters;
     mrpc_heap *heap; /* of arenas; NULL: malloc */
     uint64_t max_message;
-    uint32_t chunk; /* largest payload of a frame */
+    uint32_t chunk;    /* largest payload of a frame */
+    mrpc_error *error; /* why take() failed */
     /* Takes a frame. 0, or the reason to end the connection. It may set `stopped`. */
     int (*deliver)(mrpc_stream_rx *rx, const mrpc_incoming *incoming);
 
@@ -53,14 +54,13 @@ struct mrpc_stream_rx {
     mrpc_stream_partial *current; /* that the rest of the frame belongs to; NULL: it is skipped */
     uint64_t frame_left; /* bytes of the current frame that have not come, or have not been taken from the buffer */
     bool frame_last;     /* it completes its message */
-    bool bulk;           /* the last message was large: the next one is likely to be */
+    bool bulk;           /* the last frame was of a large message: the next one is likely to be */
     bool stopped;        /* nothing more is to be delivered */
     uint64_t frames;     /* that were delivered */
     mrpc_stream_partial *partials;
     mrpc_stream_partial *spare; /* for the next one */
     uint32_t partial_count;
-    size_t direct;    /* bytes that room() offered outside of the buffer */
-    mrpc_error error; /* why take() failed */
+    size_t direct; /* bytes that room() offered outside of the buffer */
 };
 
 /* The members from `buffers` to `deliver` are set by the caller, the others are zero. */

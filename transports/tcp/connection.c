@@ -70,6 +70,7 @@ int tcp_connection_new(tcp_connection **result, const mrpc_transport_setup *setu
         .heap = setup->receive_heap,
         .max_message = setup->options.max_message,
         .chunk = setup->options.chunk,
+        .error = &connection->reason,
         .deliver = deliver,
     };
     int failure = 0;
@@ -286,7 +287,7 @@ static void receive_once(tcp_connection *connection)
     size_t offered = vectors[0].iov_len + (count > 1 ? vectors[1].iov_len : 0);
     connection->unread = connection->hangup || (size_t)received == offered;
     if (mrpc_stream_rx_take(&connection->rx, (size_t)received) != 0)
-        tcp_connection_fail_text(connection, connection->rx.error.code, 0, connection->rx.error.text);
+        tcp_connection_fail_text(connection, connection->reason.code, 0, connection->reason.text);
 }
 
 void tcp_connection_receive(tcp_connection *connection, uint32_t passes)
