@@ -96,6 +96,7 @@ struct mrpc_engine {
     int loop_error;
     uint32_t drops; /* references to give back when the engine is left */
     void (*unref)(mrpc_engine *engine);
+    void (*settle_drops)(mrpc_engine *engine); /* gives back what can be given back while it is driven */
     uint32_t wakes_expected;
     _Atomic uint32_t wakes_done; /* by other threads; they are equal before the engine may be freed */
     mrpc_counters counters;

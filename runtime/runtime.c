@@ -76,6 +76,8 @@ static int make_heaps(mrpc_runtime *runtime, const mrpc_runtime_options *options
     return result;
 }
 
+static void settle_drops(mrpc_engine *engine);
+
 static void unref_engine(mrpc_engine *engine)
 {
     mrpc_runtime_unref(mrpc_runtime_of(engine));
@@ -90,10 +92,13 @@ static void free_parts(mrpc_runtime *runtime)
     free(runtime);
 }
 
-static void never(mrpc_engine *engine, mrpc_waiter *waiter)
+/* Stopping may have been asked for before the thread got so far. */
+static void begin_driving(mrpc_engine *engine, mrpc_waiter *waiter)
 {
-    (void)engine;
-    (void)waiter;
+    mrpc_runtime *runtime = mrpc_runtime_of(engine);
+    runtime->thread_drives = !runtime->thread_stops;
+    if (runtime->thread_stops)
+        mrpc_engine_complete(engine, waiter);
 }
 
 /* The thread of mrpc_runtime_options.thread drives until the last reference is gone. */
@@ -107,7 +112,7 @@ static void *drive_for_ever(void *argument)
 static int start_thread(mrpc_runtime *runtime, mrpc_error *error)
 {
     sigset_t all, before;
-    runtime->thread_waiter = (mrpc_waiter){.begin = never, .until = UINT64_MAX};
+    runtime->thread_waiter = (mrpc_waiter){.begin = begin_driving, .until = UINT64_MAX};
     /* Signals are for the application's own threads. */
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -152,6 +157,7 @@ int mrpc_runtime_new(mrpc_runtime **runtime, const mrpc_runtime_options *options
     const char *stamps = getenv("MRPC_STAMPS");
     fresh->want_stamps = checked.stamps || (stamps != NULL && strcmp(stamps, "1") == 0);
     fresh->engine.unref = unref_engine;
+    fresh->engine.settle_drops = settle_drops;
     fresh->chance = mrpc_loop_now(fresh->engine.loop) ^ (uint64_t)(uintptr_t)fresh ^ UINT64_C(0x9E3779B97F4A7C15);
     atomic_init(&fresh->references, 1);
     result = mrpc_upgrade_start(fresh, error);
@@ -176,7 +182,23 @@ mrpc_runtime *mrpc_runtime_ref(mrpc_runtime *runtime)
 static void stop_thread(void *argument)
 {
     mrpc_runtime *runtime = argument;
-    mrpc_engine_complete(&runtime->engine, &runtime->thread_waiter);
+    runtime->thread_stops = true;
+    if (runtime->thread_drives)
+        mrpc_engine_complete(&runtime->engine, &runtime->thread_waiter);
+    runtime->thread_drives = false;
+}
+
+/* The driver gives back what was dropped while it drives, all but the last reference: with that one the runtime goes,
+ * which has to wait until the engine was left. Only the runtime's own thread would never leave by itself. */
+static void settle_drops(mrpc_engine *engine)
+{
+    mrpc_runtime *runtime = mrpc_runtime_of(engine);
+    uint32_t references = atomic_load(&runtime->references);
+    while (engine->drops > 0 && references > 1)
+        if (atomic_compare_exchange_weak(&runtime->references, &references, references - 1))
+            engine->drops--;
+    if (engine->drops > 0 && runtime->thread_drives)
+        stop_thread(runtime);
 }
 
 static void free_runtime(mrpc_runtime *runtime)

@@ -32,7 +32,7 @@ struct mrpc_runtime {
     bool owns_thread;
     pthread_t thread;
     mrpc_waiter thread_waiter;
-    _Atomic bool thread_failed;
+    bool thread_drives, thread_stops; /* of the driver */
 };
 
 static inline mrpc_runtime *mrpc_runtime_of(mrpc_engine *engine)

@@ -180,9 +180,11 @@ static void ask_loop(mrpc_engine *engine, uint64_t until)
     }
 }
 
-static bool others_want_something(mrpc_engine *engine)
+/* Polling and arming may have ended a connection without a frame that came, which leaves a task. */
+static bool must_go_on(mrpc_engine *engine)
 {
-    return atomic_load_explicit(&engine->gate, memory_order_relaxed) != GATE_OWNED ||
+    return engine->tasks != NULL || engine->dirty != NULL ||
+           atomic_load_explicit(&engine->gate, memory_order_relaxed) != GATE_OWNED ||
            atomic_load_explicit(&engine->signalled, memory_order_relaxed);
 }
 
@@ -205,7 +207,7 @@ static bool may_spin(mrpc_engine *engine, uint64_t now)
 static void spin(mrpc_engine *engine, uint64_t now)
 {
     engine->spun = true;
-    for (int i = 0; i < POLLS_PER_CLOCK && !others_want_something(engine); i++) {
+    for (int i = 0; i < POLLS_PER_CLOCK && !must_go_on(engine); i++) {
         if (poll_lines(engine)) {
             engine->events++;
             engine->short_gaps_needed = 0;
@@ -222,7 +224,7 @@ static void spin(mrpc_engine *engine, uint64_t now)
 
 static void sleep_in_kernel(mrpc_engine *engine)
 {
-    if (!mrpc_engine_arm(engine))
+    if (!mrpc_engine_arm(engine) || must_go_on(engine))
         return;
     uintptr_t expected = GATE_OWNED;
     if (!atomic_compare_exchange_strong(&engine->gate, &expected, GATE_OWNED | GATE_ASLEEP))
@@ -279,6 +281,8 @@ void mrpc_engine_turn(mrpc_engine *engine, bool wait)
         look(engine, wait && engine->events == before && engine->tasks == NULL);
         run_ready(engine);
     }
+    if (engine->drops > 0)
+        engine->settle_drops(engine);
     if (engine->events == before)
         return;
     engine->waiting_since = 0;

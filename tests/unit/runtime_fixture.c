@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* echo_server.c - the handlers of the echo service, and a thread that serves them */
+/* runtime_fixture.c - the handlers of the echo service, a thread that serves them, and what tests begin with */
 #include "config.h"
 
 #include <pthread.h>
@@ -7,13 +7,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "tests/unit/echo_server.h"
+#include "tests/unit/runtime_fixture.h"
 
 struct echo_server {
     mrpc_runtime *runtime;
@@ -305,4 +306,116 @@ void echo_server_stop(echo_server *server, uint32_t drain_ms)
     mrpc_server_free(server->server);
     mrpc_runtime_unref(server->runtime);
     free(server);
+}
+
+/* --- what tests begin with --- */
+
+const setup every_setup[] = {
+    {.name = "tcp, io_uring", .address = "tcp://127.0.0.1:0", .poller = MRPC_POLLER_AUTO},
+    {.name = "tcp, epoll", .address = "tcp://127.0.0.1:0", .poller = MRPC_POLLER_EPOLL},
+    {.name = "tcp, own thread", .address = "tcp://127.0.0.1:0", .thread = true},
+    {.name = NULL},
+};
+
+mrpc_runtime *new_runtime(const setup *how)
+{
+    mrpc_error error;
+    mrpc_runtime *runtime;
+    const mrpc_runtime_options options = {.size = sizeof options, .poller = how->poller, .thread = how->thread};
+    if (mrpc_runtime_new(&runtime, &options, &error) != 0)
+        fail_msg("%s", mrpc_error_text(&error));
+    return runtime;
+}
+
+mrpc_channel *new_channel(const setup *how, mrpc_runtime *runtime, const char *address)
+{
+    mrpc_error error;
+    mrpc_channel *channel;
+    const mrpc_channel_options options = {.size = sizeof options,
+                                          .runtime = runtime,
+                                          .backoff_min_ms = 10,
+                                          .backoff_max_ms = 50,
+                                          .connection = how->connection};
+    if (mrpc_channel_new(&channel, address, &options, &error) != 0)
+        fail_msg("%s", mrpc_error_text(&error));
+    return channel;
+}
+
+echo_server *start_server(const setup *how, const char *address)
+{
+    const setup same = {.poller = how->poller};
+    mrpc_runtime *runtime = new_runtime(&same);
+    const mrpc_server_options options = {.size = sizeof options, .runtime = runtime, .connection = how->connection};
+    echo_server *server = echo_server_start(address, &options);
+    mrpc_runtime_unref(runtime);
+    return server;
+}
+
+void set_up(fixture *f, const setup *how)
+{
+    memset(f, 0, sizeof *f);
+    f->setup = how;
+    f->server = start_server(how, how->address);
+    f->runtime = new_runtime(how);
+    f->channel = new_channel(how, f->runtime, echo_server_address(f->server));
+    f->ping = echo_Ping_new(mrpc_channel_heap(f->channel));
+    assert_non_null(f->ping);
+}
+
+void tear_down(fixture *f)
+{
+    mrpc_release(f->ping);
+    mrpc_channel_close(f->channel);
+    mrpc_runtime_unref(f->runtime);
+    echo_server_stop(f->server, 1000);
+}
+
+void call_and_check(fixture *f, uint64_t number)
+{
+    const echo_Pong *pong = NULL;
+    f->ping->number = number;
+    mrpc_status status = echo_Echo_Unary(f->channel, f->ping, &pong, NULL);
+    if (status.code != MRPC_OK)
+        fail_msg("call %llu: %s: %s", (unsigned long long)number, mrpc_code_name(status.code), status.message);
+    assert_int_equal(pong->number, number);
+    assert_string_equal(pong->text.data, f->ping->text.data);
+    assert_int_equal(pong->payload.size, f->ping->payload.size);
+    if (pong->payload.size > 0)
+        assert_memory_equal(pong->payload.data, f->ping->payload.data, pong->payload.size);
+    mrpc_release(pong);
+}
+
+void drive_until(fixture *f, const _Atomic bool *flag)
+{
+    uint64_t limit = mrpc_runtime_now(f->runtime) + UINT64_C(60000000000);
+    while (!atomic_load(flag)) {
+        assert_true(mrpc_runtime_poll(f->runtime, 100) >= 0);
+        assert_true(mrpc_runtime_now(f->runtime) < limit);
+    }
+}
+
+void wait_for_cancelled(echo_server *server, uint64_t count)
+{
+    for (int i = 0; i < 60000 && atomic_load(&echo_server_seen(server)->cancelled) < count; i++)
+        usleep(1000);
+    assert_int_equal(atomic_load(&echo_server_seen(server)->cancelled), count);
+}
+
+enum { TESTS_LIMIT = 256, NAME_LIMIT = 128 };
+
+int run_named_tests(const named_test *tests, size_t count, int argc, char **argv)
+{
+    static struct CMUnitTest all[TESTS_LIMIT];
+    static char names[TESTS_LIMIT][NAME_LIMIT];
+    size_t total = 0;
+    for (const setup *how = every_setup; how->name != NULL; how++)
+        for (size_t i = 0; i < count && total < TESTS_LIMIT; i++) {
+            (void)snprintf(names[total], NAME_LIMIT, "%s [%s]", tests[i].name, how->name);
+            if (argc > 1 && strstr(names[total], argv[1]) == NULL)
+                continue;
+            all[total] = (struct CMUnitTest){
+                .name = names[total], .test_func = tests[i].run, .initial_state = (void *)(uintptr_t)how};
+            total++;
+        }
+    return _cmocka_run_group_tests("runtime", all, total, NULL, NULL);
 }
