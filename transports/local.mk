@@ -5,3 +5,4 @@ include $(srcdir)/transports/loop/local.mk
 include $(srcdir)/transports/stream/local.mk
 include $(srcdir)/transports/tcp/local.mk
 include $(srcdir)/transports/shm/local.mk
+include $(srcdir)/transports/sim/local.mk

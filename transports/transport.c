@@ -10,6 +10,7 @@
 static const mrpc_transport *const built_in[] = {
     &mrpc_transport_tcp,
     &mrpc_transport_shm,
+    &mrpc_transport_sim,
 };
 
 enum { BUILT_IN = sizeof built_in / sizeof built_in[0] };

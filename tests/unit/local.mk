@@ -7,6 +7,7 @@ tests_unit_test_error_LDADD = $(TEST_LDADD)
 include $(srcdir)/tests/unit/heap.mk
 include $(srcdir)/tests/unit/transports.mk
 include $(srcdir)/tests/unit/shm.mk
+include $(srcdir)/tests/unit/sim.mk
 include $(srcdir)/tests/unit/upgrade.mk
 include $(srcdir)/tests/unit/marshal.mk
 include $(srcdir)/tests/unit/message.mk

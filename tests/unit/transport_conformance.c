@@ -58,6 +58,16 @@ static const variant variants[] = {
      .address = "shm://conformance-%d",
      .nobody = "shm://conformance-nobody",
      .malformed = {"shm://", "shm://a b", "shm://x?", "shm://x?uid=", "shm://x?uid=root", "shm://x?y=1"}},
+    {.name = "sim",
+     .poller = MRPC_POLLER_SIMULATED,
+     .address = "sim://conformance",
+     .nobody = "sim://nobody",
+     .malformed = {"sim://", "sim://a b", "sim://x?", "sim://x?delay=5", "sim://x?delay=9-5", "sim://x?short=101",
+                   "sim://x?loss=", "sim://x?buffer=0", "sim://x?y=1"}},
+    {.name = "sim-short",
+     .poller = MRPC_POLLER_SIMULATED,
+     .address = "sim://conformance?short=70&delay=0-3000&buffer=20000",
+     .nobody = "sim://nobody?refuse=50"},
 };
 
 static const variant *tested;

@@ -90,6 +90,6 @@ void mrpc_loop_rearm(mrpc_loop *loop, uint64_t id);
  * poller. */
 const mrpc_loop_backend *mrpc_loop_backend_of(mrpc_poller poller);
 
-extern const mrpc_loop_backend mrpc_loop_epoll, mrpc_loop_uring;
+extern const mrpc_loop_backend mrpc_loop_epoll, mrpc_loop_uring, mrpc_loop_simulated;
 
 #endif /* MRPC_TRANSPORTS_LOOP_BACKEND_H */

@@ -173,6 +173,8 @@ const mrpc_loop_backend *mrpc_loop_backend_of(mrpc_poller poller)
 #endif
     case MRPC_POLLER_EPOLL:
         return &mrpc_loop_epoll;
+    case MRPC_POLLER_SIMULATED:
+        return &mrpc_loop_simulated;
     default:
         return NULL;
     }
