@@ -84,6 +84,15 @@ static inline int mrpc_gather_more(mrpc_gather *gather, size_t needed)
     return error;
 }
 
+/* For codecs: a block to begin with, when there is none yet. `where` is the type. */
+static inline int mrpc_gather_begin(mrpc_gather *gather, const char *where)
+{
+    if (MRPC_LIKELY(gather->block != NULL))
+        return 0;
+    gather->where = where;
+    return mrpc_gather_more(gather, 512);
+}
+
 /* The input of native unmarshalling, worked on in place. block[0 .. size) is aligned to 8, private to the receiver and
  * becomes the message; extents are where the runtime placed the payloads. */
 typedef struct mrpc_scatter {
@@ -115,8 +124,9 @@ typedef struct mrpc_decoder {
     const char *what;  /* on failure, the reason, in words */
 } mrpc_decoder;
 
-/* What a module does for one type of message. marshal and unmarshal are NULL where fingerprint.layout is 0; all four are NULL for the
- * entry of a map, which has a place in the table only so that indices are those of the schema. Each function returns 0 or MRPC_E…; on failure nothing is to be used. */
+/* What a module does for one type of message. marshal and unmarshal are NULL where fingerprint.layout is 0; all four
+ * are NULL for the entry of a map, which has a place in the table only so that indices are those of the schema. Each
+ * function returns 0 or MRPC_E…; on failure nothing is to be used. */
 typedef struct mrpc_codec {
     const char *name; /* full name of the type */
     mrpc_fingerprint fingerprint;

@@ -375,7 +375,8 @@ MRPC_INLINE int mrpc_native_marshal(mrpc_gather *gather, const void *message, ui
                                     mrpc_native_writer *write, const char *where)
 {
     bool never = gather->threshold == UINT32_MAX;
-    for (;;) {
+    int error = mrpc_gather_begin(gather, where);
+    while (error == 0) {
         mrpc_native_out out = {gather->block,
                                gather->block + (gather->capacity & ~(size_t)7),
                                gather,
@@ -392,10 +393,9 @@ MRPC_INLINE int mrpc_native_marshal(mrpc_gather *gather, const void *message, ui
                 return 0;
             mrpc_native_refuse(&out, MRPC_ELIMIT, where, "is larger than the limit");
         }
-        int error = mrpc_native_retry(gather, &out);
-        if (error != 0)
-            return error;
+        error = mrpc_native_retry(gather, &out);
     }
+    return error;
 }
 
 /* --- unmarshal --- */

@@ -396,7 +396,8 @@ MRPC_INLINE uint8_t *mrpc_wire_put_unknown(mrpc_wire_out *out, uint8_t *front, c
 /* Appends a message to the block of `gather`. */
 MRPC_INLINE int mrpc_wire_encode(mrpc_gather *gather, const void *message, mrpc_wire_writer *write, const char *where)
 {
-    for (;;) {
+    int error = mrpc_gather_begin(gather, where);
+    while (error == 0) {
         uint8_t *start = (uint8_t *)gather->block + gather->size;
         mrpc_wire_out out = {start, (uint8_t *)gather->block + gather->capacity, gather, 0, 0};
         uint8_t *front = write(&out, out.end, message, gather->depth);
@@ -410,10 +411,9 @@ MRPC_INLINE int mrpc_wire_encode(mrpc_gather *gather, const void *message, mrpc_
             gather->size += size;
             return 0;
         }
-        int error = out.error != 0 ? out.error : mrpc_gather_more(gather, gather->size + out.needed);
-        if (error != 0)
-            return error;
+        error = out.error != 0 ? out.error : mrpc_gather_more(gather, gather->size + out.needed);
     }
+    return error;
 }
 
 /* --- decode --- */

@@ -74,7 +74,8 @@ MRPC_INLINE void mrpc_store16(void *to, mrpc_pair pair)
     memcpy(to, &pair, sizeof pair);
 }
 
-/* Not 0 when a byte is not ASCII. A number, which compilers keep in a register, where a bool would be made into 0 and 1. */
+/* Not 0 when a byte is not ASCII. A number, which compilers keep in a register, where a bool would be made into 0
+ * and 1. */
 MRPC_INLINE uint64_t mrpc_word_high(uint64_t word)
 {
     return word & MRPC_HIGH_BITS;
