@@ -10,11 +10,15 @@ EVERYTHING_FILES = gen/everything.mrpc.c gen/everything.marshal.c gen/everything
 CODEC_HELP = tests/unit/marshal/codec_help.c tests/unit/marshal/codec_help.h \
 	tests/unit/marshal/random_message.c tests/unit/marshal/random_message.h
 
-MARSHAL_TESTS = tests/unit/marshal/test_failures tests/unit/marshal/test_module tests/unit/marshal/test_native \
-	tests/unit/marshal/test_peer tests/unit/marshal/test_protobuf tests/unit/marshal/test_round_trip
+MARSHAL_TESTS = tests/unit/marshal/test_concurrent tests/unit/marshal/test_failures tests/unit/marshal/test_module tests/unit/marshal/test_native \
+	tests/unit/marshal/test_peer tests/unit/marshal/test_protobuf tests/unit/marshal/test_round_trip \
+	tests/unit/marshal/test_shared
 check_PROGRAMS += $(MARSHAL_TESTS)
 TESTS += $(MARSHAL_TESTS)
 
+tests_unit_marshal_test_concurrent_SOURCES = tests/unit/marshal/test_concurrent.c $(CODEC_HELP)
+nodist_tests_unit_marshal_test_concurrent_SOURCES = $(EVERYTHING_FILES)
+tests_unit_marshal_test_concurrent_LDADD = $(TEST_LDADD)
 tests_unit_marshal_test_failures_SOURCES = tests/unit/marshal/test_failures.c $(CODEC_HELP) $(FAILING_ALLOC_FILES)
 nodist_tests_unit_marshal_test_failures_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_failures_LDADD = $(TEST_LDADD)
@@ -31,6 +35,10 @@ tests_unit_marshal_test_peer_LDADD = $(TEST_LDADD) $(PROTOBUF_LIBS)
 tests/unit/marshal/peer.$(OBJEXT): gen/everything.pb.cc gen/everything_import.pb.cc
 gen/everything.pb.cc gen/everything_import.pb.cc: gen/%.pb.cc: tests/protos/%.proto
 	$(AM_V_GEN)$(MKDIR_P) gen && $(PROTOC) -I$(<D) --cpp_out=gen $(<F)
+tests_unit_marshal_test_shared_SOURCES = tests/unit/marshal/test_shared.c
+nodist_tests_unit_marshal_test_shared_SOURCES = $(EVERYTHING_FILES)
+tests_unit_marshal_test_shared_LDADD = $(TEST_LDADD)
+check_DATA += gen/everything_import.marshal.so
 tests_unit_marshal_test_protobuf_SOURCES = tests/unit/marshal/test_protobuf.c $(CODEC_HELP)
 nodist_tests_unit_marshal_test_protobuf_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_protobuf_LDADD = $(TEST_LDADD)
