@@ -74,7 +74,7 @@ __attribute__((no_sanitize("thread"))) static void *change(void *context)
     for (uint32_t i = 1; !atomic_load_explicit(&s->stop, memory_order_relaxed); i = i * 1664525 + 1013904223) {
         uint32_t n = i >> 16, item = n % ITEMS;
         CHANGE(s->plain.a_string.size, n % ROOM);
-        CHANGE(s->text[n % ROOM], n % 64 == 0 ? (char)0xc3 : 'x');
+        CHANGE(s->text[n % ROOM], n % 4096 == 0 ? (char)0xc3 : 'x');
         CHANGE(s->plain.some_bytes.size, n % ROOM);
         CHANGE(*(uint8_t *)&s->plain.a_bool, (uint8_t)n);
         CHANGE(s->lists.doubles.size, n % ROOM);
@@ -85,7 +85,7 @@ __attribute__((no_sanitize("thread"))) static void *change(void *context)
         CHANGE(s->lists.messages.size, n % (ITEMS + 1));
         CHANGE(s->maps.int32s.size, n % (ITEMS + 1));
         CHANGE(s->entries[item].key, 10 * (int32_t)item + (int32_t)(n % 3));
-        CHANGE(s->named[item].key.size, n % 5);
+        CHANGE(s->named[item].key.size, n % 512 == 0 ? 0 : 1 + n % 5);
         CHANGE(*(uint32_t *)&s->one.small_case, n % 4 == 0 ? (uint32_t)everything_OneOf_small_yes : 0);
         CHANGE(*(uint8_t *)&s->one.small.yes, (uint8_t)n);
     }
@@ -100,7 +100,7 @@ static void block_is_valid_whatever_changes_meanwhile(void **state)
     unsigned sent = 0;
     prepare(&s);
     assert_int_equal(pthread_create(&writer, NULL, change, &s), 0);
-    for (unsigned i = 0; i < MARSHALS; i++) {
+    for (unsigned i = 0; i < MARSHALS || sent == 0; i++) {
         test_reason reason = {0};
         test_bytes copy, block = test_marshal(&everything_Everything_type, &s.root, &reason);
         if (block.data == NULL) {
@@ -114,11 +114,6 @@ static void block_is_valid_whatever_changes_meanwhile(void **state)
     }
     atomic_store(&s.stop, true);
     pthread_join(writer, NULL);
-    memset(s.text, 'a', sizeof s.text); /* what the last change left may be refused; this is not */
-    s.maps.strings.size = s.maps.int32s.size = 0;
-    test_bytes block = test_marshal(&everything_Everything_type, &s.root, NULL);
-    test_bytes_free(&block);
-    assert_true(sent <= MARSHALS);
 }
 
 int main(void)
