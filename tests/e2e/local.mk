@@ -17,3 +17,4 @@ endif
 endif
 dist_check_SCRIPTS += tests/e2e/call_costs.sh
 include $(srcdir)/tests/e2e/upgrade.mk
+include $(srcdir)/tests/e2e/module.mk
