@@ -241,7 +241,7 @@ static void receive_once(mrpc_sim_connection *c)
     mrpc_sim_note(c->world, SIM_ARRIVED, c->id, bytes);
     c->world->stats.bytes += bytes;
     if (mrpc_stream_rx_take(&c->rx, bytes) != 0)
-        fail(c, c->rx.error.code, c->rx.error.text);
+        fail(c, c->broken.code, c->broken.text);
 }
 
 static void ended(mrpc_sim_connection *c)
@@ -292,6 +292,7 @@ static mrpc_sim_connection *make(mrpc_sim_world *world, const mrpc_transport_set
                              .heap = mrpc_heap_ref(setup->receive_heap),
                              .max_message = setup->options.max_message,
                              .chunk = setup->options.chunk,
+                             .error = &c->broken,
                              .deliver = deliver};
     snprintf(c->base.peer, sizeof c->base.peer, "sim://%s#%u", address->name, (unsigned)c->id);
     c->next = world->connections;

@@ -83,6 +83,7 @@ struct mrpc_sim_connection {
     mrpc_sim_link inbox; /* what the peer has sent */
     mrpc_timer timer;    /* the next thing that happens to this end */
     mrpc_heap *heap;
+    mrpc_error broken; /* why rx could not go on */
     mrpc_error reason;
     uint64_t opens_at; /* client: when it hears of it */
     uint64_t ends_at;  /* when it hears that the peer has gone; 0: it has not */
