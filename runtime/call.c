@@ -292,7 +292,7 @@ uint64_t mrpc_call_time_left(const mrpc_call *handle)
     const mrpc_call *call = mrpc_call_slot(handle);
     if (call->deadline == 0)
         return UINT64_MAX;
-    uint64_t now = mrpc_loop_now(call->runtime->engine.loop);
+    uint64_t now = mrpc_engine_now(&call->runtime->engine);
     return call->deadline > now ? call->deadline - now : 0;
 }
 

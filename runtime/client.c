@@ -42,7 +42,7 @@ static int set_deadline(mrpc_call *call, const mrpc_call_options *options)
         timeout = options->timeout_ms * 1000000 + options->timeout_ns;
     }
     if (timeout != 0)
-        call->deadline = mrpc_loop_now(call->runtime->engine.loop) + timeout;
+        call->deadline = mrpc_engine_now(&call->runtime->engine) + timeout;
     return 0;
 }
 

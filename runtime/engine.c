@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WORD_IDLE, WORD_SLEEPING, WORD_DONE, WORD_DRIVE };
@@ -57,6 +58,16 @@ int mrpc_engine_init(mrpc_engine *engine, const mrpc_runtime_options *options, m
     if (!options->no_spin && !engine->simulated)
         engine->spin_ns = (options->spin_us ? options->spin_us : DEFAULT_SPIN_US) * UINT64_C(1000);
     return 0;
+}
+
+void mrpc_engine_finish_tasks(mrpc_engine *engine)
+{
+    if (!mrpc_engine_enter(engine))
+        return;
+    while (engine->tasks != NULL)
+        mrpc_engine_turn(engine, false);
+    atomic_store(&engine->gate, GATE_FREE);
+    atomic_store(&engine->owner, 0);
 }
 
 void mrpc_engine_fini(mrpc_engine *engine)
@@ -217,9 +228,19 @@ void mrpc_engine_complete(mrpc_engine *engine, mrpc_waiter *waiter)
     }
 }
 
+/* The loop may be changing its back end on the driver's thread, so its own function is not for others. */
+uint64_t mrpc_engine_now(const mrpc_engine *engine)
+{
+    struct timespec now;
+    if (engine->simulated)
+        return mrpc_loop_now(engine->loop);
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
 uint64_t mrpc_engine_deadline(const mrpc_engine *engine, int timeout_ms)
 {
-    return timeout_ms < 0 ? UINT64_MAX : mrpc_loop_now(engine->loop) + (uint64_t)timeout_ms * 1000000;
+    return timeout_ms < 0 ? UINT64_MAX : mrpc_engine_now(engine) + (uint64_t)timeout_ms * 1000000;
 }
 
 static void time_is_up(mrpc_timer *timer)

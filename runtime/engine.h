@@ -105,6 +105,8 @@ struct mrpc_engine {
 /* Errors: those of mrpc_loop_new, ENOMEM. */
 MRPC_MUST_CHECK int mrpc_engine_init(mrpc_engine *engine, const mrpc_runtime_options *options, mrpc_poller poller,
                                      mrpc_error *error);
+/* Nobody uses the engine any more: does what is left to be done, such as freeing connections that were closed. */
+void mrpc_engine_finish_tasks(mrpc_engine *engine);
 void mrpc_engine_fini(mrpc_engine *engine);
 
 static inline bool mrpc_engine_forked(const mrpc_engine *engine)
@@ -129,6 +131,8 @@ MRPC_MUST_CHECK int mrpc_engine_wait(mrpc_engine *engine, mrpc_waiter *waiter);
 /* Once the calling thread has the engine: drives until the waiter is complete, and leaves. For callers that want no
  * begin. */
 void mrpc_engine_drive(mrpc_engine *engine, mrpc_waiter *waiter);
+/* The loop's clock, for any thread. */
+uint64_t mrpc_engine_now(const mrpc_engine *engine);
 /* The loop time at which `timeout_ms` from now is over; negative: never. Any thread. */
 uint64_t mrpc_engine_deadline(const mrpc_engine *engine, int timeout_ms);
 /* On the driver. The waiter must not be touched after it. */

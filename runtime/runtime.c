@@ -210,6 +210,7 @@ static void free_runtime(mrpc_runtime *runtime)
         (void)!mrpc_engine_run_exclusive(&runtime->engine, stop_thread, runtime);
         (void)pthread_join(runtime->thread, NULL);
     }
+    mrpc_engine_finish_tasks(&runtime->engine);
     if (runtime->free_upgrade != NULL)
         runtime->free_upgrade(runtime);
     mrpc_modules_free(runtime);
@@ -300,7 +301,7 @@ void mrpc_runtime_wake(mrpc_runtime *runtime)
 
 uint64_t mrpc_runtime_now(const mrpc_runtime *runtime)
 {
-    return mrpc_loop_now(runtime->engine.loop);
+    return mrpc_engine_now(&runtime->engine);
 }
 
 /* --- counters --- */

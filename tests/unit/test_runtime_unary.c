@@ -148,8 +148,7 @@ static void channel_closed_in_a_callback_ends_the_other_calls(void **state)
     call_and_check(&f, 1);
     f.ping->action = echo_NEVER;
     start(&f, &other, NULL, NULL);
-    echo_Ping ping; /* the other one is borrowed */
-    mrpc_message_init(&echo_Ping_type, &ping);
+    const echo_Ping ping = {.number = 2}; /* the other one is borrowed */
     assert_int_equal(mrpc_call_unary_start(f.channel, &echo_Echo_methods[0], &ping, NULL, close_channel, &first, NULL),
                      0);
     drive_until(&f, &first.ended);
@@ -220,7 +219,7 @@ static void queue_that_is_freed_lets_its_calls_end(void **state)
     for (int i = 0; i < QUEUED; i++)
         assert_int_equal(echo_Echo_Unary_submit(f.channel, f.ping, NULL, queue, NULL, &results[i]), 0);
     mrpc_queue_free(queue);
-    call_and_check(&f, 1);
+    assert_int_equal(echo_Echo_Unary(f.channel, &(echo_Ping){.number = 1}, NULL, NULL).code, MRPC_OK);
     tear_down(&f);
 }
 
