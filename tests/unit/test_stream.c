@@ -678,6 +678,7 @@ static void malformed_headers_are_refused(void **state)
         {.type = FRAME_HELLO, .size = 8},
         {.type = FRAME_HELLO, .size = 65536},
         {.type = FRAME_PING, .size = 8},
+        {.type = FRAME_PING, .extents = 1},
         {.type = FRAME_CANCEL, .call = 1, .size = 8},
         {.type = FRAME_CHUNK, .call = 1},
         {.type = FRAME_CHUNK, .size = 8},

@@ -171,7 +171,7 @@ static side *make_pair(rig *r, side **server)
 
 static int fd_of(const side *s)
 {
-    return ((tcp_connection *)s->connection)->watch.fd;
+    return ((mrpc_tcp_connection *)s->connection)->watch.fd;
 }
 
 /* --- options --- */
@@ -268,19 +268,19 @@ static void next_address_of_a_name_is_tried(void **state)
 static void look_up_tells_when_it_is_done(void **state)
 {
     (void)state;
-    tcp_lookup *lookup;
-    tcp_addresses addresses;
+    mrpc_tcp_lookup *lookup;
+    mrpc_tcp_addresses addresses;
     int failure = -1;
-    assert_int_equal(tcp_lookup_start(&lookup, "localhost", 5000, NULL), 0);
-    struct pollfd polled = {.fd = tcp_lookup_fd(lookup), .events = POLLIN};
+    assert_int_equal(mrpc_tcp_lookup_start(&lookup, "localhost", 5000, NULL), 0);
+    struct pollfd polled = {.fd = mrpc_tcp_lookup_fd(lookup), .events = POLLIN};
     assert_int_equal(poll(&polled, 1, 30000), 1);
-    assert_true(tcp_lookup_done(lookup, &addresses, &failure));
+    assert_true(mrpc_tcp_lookup_done(lookup, &addresses, &failure));
     assert_int_equal(failure, 0);
     assert_true(addresses.count > 0);
-    char text[TCP_TEXT];
-    tcp_address_print(&addresses.list[0], text);
+    char text[MRPC_TCP_TEXT];
+    mrpc_tcp_address_print(&addresses.list[0], text);
     assert_non_null(strstr(text, ":5000"));
-    tcp_lookup_free(lookup);
+    mrpc_tcp_lookup_free(lookup);
 }
 
 static void name_that_does_not_exist_is_named(void **state)
@@ -342,7 +342,7 @@ static void zero_copy_token_is_released_when_the_kernel_is_done(void **state)
     side *ends[] = {client, server};
     for (int i = 0; i < 2; i++) {
         side *from = ends[i], *to = ends[1 - i];
-        tcp_connection *connection = (tcp_connection *)from->connection;
+        mrpc_tcp_connection *connection = (mrpc_tcp_connection *)from->connection;
         assert_true(option_of(from, SOL_SOCKET, SO_ZEROCOPY));
         char *data = mrpc_heap_alloc(r->heap, size);
         memset(data, 'z', size);
@@ -377,7 +377,7 @@ static void zero_copy_is_not_for_memory_that_cannot_be_held(void **state)
     put_heap_message(client, 1, data, size, &t);
     run_until(r, &server->frames, 1);
     run_until(r, &t.released, 1);
-    assert_int_not_equal(((tcp_connection *)client->connection)->tx.zero_copy, 0); /* the kernel was never asked */
+    assert_int_not_equal(((mrpc_tcp_connection *)client->connection)->tx.zero_copy, 0); /* the kernel was never asked */
     free(data);
     side_free(client);
 }
@@ -466,8 +466,8 @@ static void idle_connections_hold_no_buffers_and_wake_nobody(void **state)
     for (int i = 0; i < 100; i++)
         assert_true(mrpc_loop_run(r->loop, mrpc_loop_now(r->loop) + 1000000) >= 0);
     for (int i = 0; i < MANY; i++) {
-        assert_null(((tcp_connection *)clients[i]->connection)->tx.first);
-        assert_null(((tcp_connection *)r->accepted[i]->connection)->rx.buffer);
+        assert_null(((mrpc_tcp_connection *)clients[i]->connection)->tx.first);
+        assert_null(((mrpc_tcp_connection *)r->accepted[i]->connection)->rx.buffer);
     }
     mrpc_loop_counters before, after;
     mrpc_loop_get_counters(r->loop, &before);

@@ -25,3 +25,9 @@ check_PROGRAMS += tests/unit/test_tcp
 TESTS += tests/unit/test_tcp
 tests_unit_test_tcp_SOURCES = tests/unit/test_tcp.c
 tests_unit_test_tcp_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += tests/unit/test_tcp_failures
+TESTS += tests/unit/test_tcp_failures
+tests_unit_test_tcp_failures_SOURCES = tests/unit/test_tcp_failures.c $(FAILING_ALLOC_FILES)
+tests_unit_test_tcp_failures_LDADD = $(TEST_LDADD)
+tests_unit_test_tcp_failures_LDFLAGS = $(WRAP_ALLOCATIONS)

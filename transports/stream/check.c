@@ -44,6 +44,8 @@ const char *mrpc_stream_check(const mrpc_frame *frame, uint32_t chunk)
         return "the size is not a multiple of 8";
     if (frame->size > chunk)
         return "the payload is larger than this side's chunk (connection option chunk)";
+    if (frame->extents != 0 && frame->type != FRAME_MESSAGE)
+        return "extents of something that is no message";
     switch (frame->type) {
     case FRAME_MESSAGE:
         return check_message(frame);

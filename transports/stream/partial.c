@@ -99,6 +99,7 @@ static int complete_head(mrpc_stream_rx *rx, mrpc_stream_partial *partial)
         rest += mrpc_pad8(size);
     }
     partial->rest_size = rest;
+    partial->rest = partial->head + partial->head_size; /* for extents without bytes */
     if (rest == 0)
         return 0;
     if (rest > SIZE_MAX - ARENA_SLACK)

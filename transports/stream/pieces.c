@@ -31,8 +31,8 @@ static bool grow(mrpc_stream_tx *tx)
 
 void mrpc_stream_piece_push(mrpc_stream_tx *tx, const mrpc_stream_piece *piece)
 {
-    if (tx->piece_count == tx->piece_capacity && !grow(tx)) {
-        tx->failed = true;
+    if (tx->failed || (tx->piece_count == tx->piece_capacity && !grow(tx))) {
+        tx->failed = true; /* from now on: nothing may follow a hole */
         return;
     }
     *mrpc_stream_piece_at(tx, tx->piece_count++) = *piece;

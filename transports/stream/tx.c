@@ -186,11 +186,14 @@ void mrpc_stream_tx_clear(mrpc_stream_tx *tx)
         if (token != NULL)
             token->released(token);
     }
+    for (mrpc_buffer *buffer = tx->first; buffer != NULL; buffer = buffer->next)
+        buffer->unsent = 0; /* a frame that there was no memory to queue */
     mrpc_stream_buffers_trim(tx);
     (void)mrpc_stream_tx_release(tx);
     free(tx->pieces);
     tx->pieces = NULL;
     tx->piece_capacity = tx->piece_head = 0;
+    tx->piece_bytes = tx->queued = 0;
 }
 
 /* --- sending --- */
@@ -202,7 +205,7 @@ int mrpc_stream_tx_gather(mrpc_stream_tx *tx, struct iovec *vectors, int count, 
     int filled = 0;
     *bytes = 0;
     *zero_copy = false;
-    for (uint32_t i = 0; i < tx->piece_count && filled < count && !*zero_copy; i++) {
+    for (uint32_t i = 0; i < tx->piece_count && filled < count && !*zero_copy && !tx->failed; i++) {
         const mrpc_stream_piece *piece = mrpc_stream_piece_at(tx, i);
         if (piece->size == 0)
             continue;

@@ -85,7 +85,7 @@ typedef struct mrpc_stream_tx {
     uint32_t chunk;            /* the peer's */
     bool open;                 /* a space is being filled */
     bool above;                /* tell when queued has fallen */
-    bool failed;               /* no memory: the stream has a hole */
+    bool failed;               /* no memory: the stream has a hole, and nothing more is sent */
 } mrpc_stream_tx;
 
 void mrpc_stream_tx_init(mrpc_stream_tx *tx, mrpc_buffers *buffers, mrpc_counters *counters);

@@ -29,7 +29,7 @@ static bool parse_port(const char *text, uint16_t *port)
     return at > text && *at == '\0' && value <= 65535;
 }
 
-int tcp_address_split(const char *text, char host[TCP_HOST], uint16_t *port, mrpc_error *error)
+int mrpc_tcp_address_split(const char *text, char host[MRPC_TCP_HOST], uint16_t *port, mrpc_error *error)
 {
     const char *begin = text, *end = strrchr(text, ':');
     if (end == NULL)
@@ -45,7 +45,7 @@ int tcp_address_split(const char *text, char host[TCP_HOST], uint16_t *port, mrp
         return malformed(text, "an IPv6 address stands in brackets", error);
     }
     size_t length = (size_t)(end - begin);
-    if (length >= TCP_HOST)
+    if (length >= MRPC_TCP_HOST)
         return malformed(text, "the host is longer than 255 characters", error);
     memcpy(host, begin, length);
     host[length] = '\0';
@@ -54,20 +54,20 @@ int tcp_address_split(const char *text, char host[TCP_HOST], uint16_t *port, mrp
     return 0;
 }
 
-static void add_v4(tcp_addresses *addresses, in_addr_t host, uint16_t port)
+static void add_v4(mrpc_tcp_addresses *addresses, in_addr_t host, uint16_t port)
 {
     addresses->list[addresses->count++].v4 =
         (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(host)}};
 }
 
-static void add_v6(tcp_addresses *addresses, struct in6_addr host, uint16_t port)
+static void add_v6(mrpc_tcp_addresses *addresses, struct in6_addr host, uint16_t port)
 {
     addresses->list[addresses->count++].v6 =
         (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = host};
 }
 
 /* Numeric addresses are looked up without asking anybody; getaddrinfo also knows scopes (fe80::1%eth0). */
-static int look_up(const char *host, uint16_t port, int flags, tcp_addresses *addresses)
+static int look_up(const char *host, uint16_t port, int flags, mrpc_tcp_addresses *addresses)
 {
     char service[8];
     snprintf(service, sizeof service, "%u", port);
@@ -76,14 +76,14 @@ static int look_up(const char *host, uint16_t port, int flags, tcp_addresses *ad
     int failure = getaddrinfo(host, service, &hints, &found);
     if (failure != 0)
         return failure;
-    for (const struct addrinfo *at = found; at != NULL && addresses->count < TCP_ADDRESSES; at = at->ai_next)
-        if (at->ai_addrlen <= sizeof(tcp_address))
+    for (const struct addrinfo *at = found; at != NULL && addresses->count < MRPC_TCP_ADDRESSES; at = at->ai_next)
+        if (at->ai_addrlen <= sizeof(mrpc_tcp_address))
             memcpy(&addresses->list[addresses->count++], at->ai_addr, at->ai_addrlen);
     freeaddrinfo(found);
     return addresses->count > 0 ? 0 : EAI_NONAME;
 }
 
-bool tcp_address_known(const char *host, uint16_t port, tcp_addresses *addresses)
+bool mrpc_tcp_address_known(const char *host, uint16_t port, mrpc_tcp_addresses *addresses)
 {
     if (strcasecmp(host, "localhost") == 0) { /* RFC 6761, 6.3: the loopback addresses, without asking DNS */
         addresses->count = 0;
@@ -94,24 +94,24 @@ bool tcp_address_known(const char *host, uint16_t port, tcp_addresses *addresses
     return look_up(host, port, AI_NUMERICHOST, addresses) == 0;
 }
 
-int tcp_address_lookup(const char *host, uint16_t port, tcp_addresses *addresses)
+int mrpc_tcp_address_lookup(const char *host, uint16_t port, mrpc_tcp_addresses *addresses)
 {
     return look_up(host, port, 0, addresses);
 }
 
-socklen_t tcp_address_size(const tcp_address *address)
+socklen_t mrpc_tcp_address_size(const mrpc_tcp_address *address)
 {
     return address->any.sa_family == AF_INET6 ? sizeof address->v6 : sizeof address->v4;
 }
 
-void tcp_address_print(const tcp_address *address, char text[TCP_TEXT])
+void mrpc_tcp_address_print(const mrpc_tcp_address *address, char text[MRPC_TCP_TEXT])
 {
     char host[INET6_ADDRSTRLEN] = "?";
     if (address->any.sa_family == AF_INET6) {
         inet_ntop(AF_INET6, &address->v6.sin6_addr, host, sizeof host);
-        snprintf(text, TCP_TEXT, "tcp://[%s]:%u", host, ntohs(address->v6.sin6_port));
+        snprintf(text, MRPC_TCP_TEXT, "tcp://[%s]:%u", host, ntohs(address->v6.sin6_port));
     } else {
         inet_ntop(AF_INET, &address->v4.sin_addr, host, sizeof host);
-        snprintf(text, TCP_TEXT, "tcp://%s:%u", host, ntohs(address->v4.sin_port));
+        snprintf(text, MRPC_TCP_TEXT, "tcp://%s:%u", host, ntohs(address->v4.sin_port));
     }
 }

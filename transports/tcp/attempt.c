@@ -17,30 +17,30 @@ enum { CONGESTION = 16 }; /* TCP_CA_NAME_MAX of the kernel */
 #define PATIENCE                                                                                                       \
     (UINT64_C(2) * 1000000000) /* ns for an address while others are left; the owner's timeout is for the last */
 
-struct tcp_attempt {
-    tcp_lookup *lookup; /* NULL once the addresses are known */
-    tcp_addresses addresses;
+struct mrpc_tcp_attempt {
+    mrpc_tcp_lookup *lookup; /* NULL once the addresses are known */
+    mrpc_tcp_addresses addresses;
     uint32_t next; /* address to try */
     bool has_source;
-    tcp_address source;
+    mrpc_tcp_address source;
     mrpc_connection_options options; /* its strings: below, or NULL */
     char congestion[CONGESTION];
 };
 
-void tcp_attempt_free(tcp_connection *connection)
+void mrpc_tcp_attempt_free(mrpc_tcp_connection *connection)
 {
     if (connection->attempt == NULL)
         return;
     if (connection->attempt->lookup != NULL)
         connection->watch.fd = -1; /* it is the look-up's */
-    tcp_lookup_free(connection->attempt->lookup);
+    mrpc_tcp_lookup_free(connection->attempt->lookup);
     free(connection->attempt);
     connection->attempt = NULL;
 }
 
 /* --- options --- */
 
-static int copy_congestion(tcp_attempt *attempt, const char *name, mrpc_error *error)
+static int copy_congestion(mrpc_tcp_attempt *attempt, const char *name, mrpc_error *error)
 {
     if (name == NULL)
         return 0;
@@ -53,12 +53,12 @@ static int copy_congestion(tcp_attempt *attempt, const char *name, mrpc_error *e
     return 0;
 }
 
-static int copy_source(tcp_attempt *attempt, const char *source, mrpc_error *error)
+static int copy_source(mrpc_tcp_attempt *attempt, const char *source, mrpc_error *error)
 {
     if (source == NULL)
         return 0;
-    tcp_addresses addresses;
-    if (!tcp_address_known(source, 0, &addresses))
+    mrpc_tcp_addresses addresses;
+    if (!mrpc_tcp_address_known(source, 0, &addresses))
         return mrpc_error_set(
             error, MRPC_EINVAL,
             "tcp: connection option source: \"%s\" is not a numeric address; write e.g. 192.0.2.1 or 2001:db8::1",
@@ -68,9 +68,9 @@ static int copy_source(tcp_attempt *attempt, const char *source, mrpc_error *err
     return 0;
 }
 
-static int attempt_new(tcp_attempt **result, const mrpc_connection_options *options, mrpc_error *error)
+static int attempt_new(mrpc_tcp_attempt **result, const mrpc_connection_options *options, mrpc_error *error)
 {
-    tcp_attempt *attempt = calloc(1, sizeof *attempt);
+    mrpc_tcp_attempt *attempt = calloc(1, sizeof *attempt);
     if (attempt == NULL)
         return mrpc_error_set(error, MRPC_ENOMEM, "tcp: no memory for a connection");
     attempt->options = *options;
@@ -87,40 +87,40 @@ static int attempt_new(tcp_attempt **result, const mrpc_connection_options *opti
 
 /* --- one address --- */
 
-static int bind_source(const tcp_attempt *attempt, int fd, mrpc_error *error)
+static int bind_source(const mrpc_tcp_attempt *attempt, int fd, mrpc_error *error)
 {
     if (!attempt->has_source)
         return 0;
     int late = 1; /* the port is chosen by connect(), which knows the destination: more connections fit */
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &late, sizeof late);
-    if (bind(fd, &attempt->source.any, tcp_address_size(&attempt->source)) == 0)
+    if (bind(fd, &attempt->source.any, mrpc_tcp_address_size(&attempt->source)) == 0)
         return 0;
     int reason = errno;
-    char text[TCP_TEXT];
-    tcp_address_print(&attempt->source, text);
+    char text[MRPC_TCP_TEXT];
+    mrpc_tcp_address_print(&attempt->source, text);
     (void)mrpc_error_system(error, reason, "connection option source: bind to %s", text);
     if (reason == EADDRNOTAVAIL && error != NULL)
         error->code = MRPC_EINVAL;
     return reason == EADDRNOTAVAIL ? MRPC_EINVAL : MRPC_ESYS;
 }
 
-static int connect_failed(const tcp_address *address, int reason, mrpc_error *error)
+static int connect_failed(const mrpc_tcp_address *address, int reason, mrpc_error *error)
 {
-    char text[TCP_TEXT];
-    tcp_address_print(address, text);
+    char text[MRPC_TCP_TEXT];
+    mrpc_tcp_address_print(address, text);
     return mrpc_error_system(error, reason, "connect to %s%s", text,
                              reason == ECONNREFUSED ? " (nobody listens there; is the server running?)" : "");
 }
 
 /* Begins to connect to one address. */
-static int try_address(tcp_connection *connection, const tcp_address *address, mrpc_error *error)
+static int try_address(mrpc_tcp_connection *connection, const mrpc_tcp_address *address, mrpc_error *error)
 {
-    tcp_attempt *attempt = connection->attempt;
-    int fd, failure = tcp_socket_new(&fd, address->any.sa_family, &attempt->options, error);
+    mrpc_tcp_attempt *attempt = connection->attempt;
+    int fd, failure = mrpc_tcp_socket_new(&fd, address->any.sa_family, &attempt->options, error);
     if (failure != 0)
         return failure;
     failure = bind_source(attempt, fd, error);
-    if (failure == 0 && connect(fd, &address->any, tcp_address_size(address)) != 0 && errno != EINPROGRESS)
+    if (failure == 0 && connect(fd, &address->any, mrpc_tcp_address_size(address)) != 0 && errno != EINPROGRESS)
         failure = connect_failed(address, errno, error);
     if (failure == 0) {
         connection->watch.fd = fd;
@@ -135,34 +135,34 @@ static int try_address(tcp_connection *connection, const tcp_address *address, m
 }
 
 /* Goes on to the next address that can be tried. Without one: why the last one failed. */
-static int try_next(tcp_connection *connection, mrpc_error *error)
+static int try_next(mrpc_tcp_connection *connection, mrpc_error *error)
 {
-    tcp_attempt *attempt = connection->attempt;
+    mrpc_tcp_attempt *attempt = connection->attempt;
     int failure = MRPC_EINVAL;
     (void)mrpc_error_set(error, failure, "%s: no address of the family of the connection option source",
                          connection->base.peer);
     while (attempt->next < attempt->addresses.count) {
-        const tcp_address *address = &attempt->addresses.list[attempt->next++];
+        const mrpc_tcp_address *address = &attempt->addresses.list[attempt->next++];
         if (attempt->has_source && attempt->source.any.sa_family != address->any.sa_family)
             continue;
         failure = try_address(connection, address, error);
         if (failure != 0)
             continue;
         if (attempt->next < attempt->addresses.count)
-            tcp_connection_resume(connection, mrpc_loop_now(connection->loop) + PATIENCE);
+            mrpc_tcp_connection_resume(connection, mrpc_loop_now(connection->loop) + PATIENCE);
         return 0;
     }
     return failure;
 }
 
-static void go_on(tcp_connection *connection)
+static void go_on(mrpc_tcp_connection *connection)
 {
     mrpc_error error;
     if (try_next(connection, &error) != 0)
-        tcp_connection_fail(connection, &error);
+        mrpc_tcp_connection_fail(connection, &error);
 }
 
-static void give_up_address(tcp_connection *connection)
+static void give_up_address(mrpc_tcp_connection *connection)
 {
     mrpc_loop_stop(connection->loop, &connection->resume);
     mrpc_loop_remove(connection->loop, &connection->watch);
@@ -172,15 +172,15 @@ static void give_up_address(tcp_connection *connection)
 
 /* --- what happens --- */
 
-static void looked_up(tcp_connection *connection)
+static void looked_up(mrpc_tcp_connection *connection)
 {
-    tcp_attempt *attempt = connection->attempt;
+    mrpc_tcp_attempt *attempt = connection->attempt;
     int failure;
-    if (!tcp_lookup_done(attempt->lookup, &attempt->addresses, &failure))
+    if (!mrpc_tcp_lookup_done(attempt->lookup, &attempt->addresses, &failure))
         return;
     mrpc_loop_remove(connection->loop, &connection->watch);
     connection->watch.fd = -1; /* it was the look-up's */
-    tcp_lookup_free(attempt->lookup);
+    mrpc_tcp_lookup_free(attempt->lookup);
     attempt->lookup = NULL;
     if (failure == 0) {
         go_on(connection);
@@ -188,31 +188,31 @@ static void looked_up(tcp_connection *connection)
     }
     char text[160];
     snprintf(text, sizeof text, "the name cannot be looked up: %s", gai_strerror(failure));
-    tcp_connection_fail_text(connection, MRPC_ENOENT, 0, text);
+    mrpc_tcp_connection_fail_text(connection, MRPC_ENOENT, 0, text);
 }
 
 /* A connection to a free port of this host's own range can meet itself (RFC 9293, 3.5, simultaneous open). */
-static bool is_own_echo(int fd, const tcp_address *peer, socklen_t size)
+static bool is_own_echo(int fd, const mrpc_tcp_address *peer, socklen_t size)
 {
-    tcp_address own;
+    mrpc_tcp_address own;
     socklen_t own_size = sizeof own;
     return getsockname(fd, &own.any, &own_size) == 0 && own_size == size && memcmp(&own, peer, size) == 0;
 }
 
-static void connected(tcp_connection *connection, const tcp_address *peer)
+static void connected(mrpc_tcp_connection *connection, const mrpc_tcp_address *peer)
 {
     mrpc_loop_stop(connection->loop, &connection->resume);
-    tcp_attempt_free(connection);
-    tcp_address_print(peer, connection->base.peer);
-    connection->state = TCP_OPEN;
+    mrpc_tcp_attempt_free(connection);
+    mrpc_tcp_address_print(peer, connection->base.peer);
+    connection->state = MRPC_TCP_OPEN;
     if (connection->zero_copy != NULL)
-        tcp_zero_copy_open(connection);
+        mrpc_tcp_zero_copy_open(connection);
     connection->base.events->opened(&connection->base);
 }
 
-void tcp_attempt_ready(tcp_connection *connection, uint32_t events)
+void mrpc_tcp_attempt_ready(mrpc_tcp_connection *connection, uint32_t events)
 {
-    tcp_attempt *attempt = connection->attempt;
+    mrpc_tcp_attempt *attempt = connection->attempt;
     if (attempt->lookup != NULL) {
         looked_up(connection);
         return;
@@ -220,7 +220,7 @@ void tcp_attempt_ready(tcp_connection *connection, uint32_t events)
     int reason = 0, fd = connection->watch.fd;
     socklen_t size = sizeof reason;
     getsockopt(fd, SOL_SOCKET, SO_ERROR, &reason, &size);
-    tcp_address peer;
+    mrpc_tcp_address peer;
     size = sizeof peer;
     if (reason == 0 && getpeername(fd, &peer.any, &size) != 0) {
         if (!(events & LOOP_HANGUP))
@@ -233,27 +233,27 @@ void tcp_attempt_ready(tcp_connection *connection, uint32_t events)
         connected(connection, &peer);
         return;
     }
-    const tcp_address *address = &attempt->addresses.list[attempt->next - 1];
+    const mrpc_tcp_address *address = &attempt->addresses.list[attempt->next - 1];
     give_up_address(connection);
     mrpc_error error;
     int failure = connect_failed(address, reason, &error);
     if (attempt->next == attempt->addresses.count || (failure = try_next(connection, &error)) != 0)
-        tcp_connection_fail(connection, &error);
+        mrpc_tcp_connection_fail(connection, &error);
 }
 
-void tcp_attempt_expired(tcp_connection *connection)
+void mrpc_tcp_attempt_expired(mrpc_tcp_connection *connection)
 {
     if (connection->watch.fd >= 0 && connection->attempt->lookup == NULL)
         give_up_address(connection);
     go_on(connection);
 }
 
-int tcp_attempt_start(tcp_connection *connection, const char *address, const mrpc_transport_setup *setup,
-                      mrpc_error *error)
+int mrpc_tcp_attempt_start(mrpc_tcp_connection *connection, const char *address, const mrpc_transport_setup *setup,
+                           mrpc_error *error)
 {
-    char host[TCP_HOST];
+    char host[MRPC_TCP_HOST];
     uint16_t port;
-    int failure = tcp_address_split(address, host, &port, error);
+    int failure = mrpc_tcp_address_split(address, host, &port, error);
     if (failure != 0)
         return failure;
     if (host[0] == '\0' || port == 0)
@@ -264,7 +264,7 @@ int tcp_attempt_start(tcp_connection *connection, const char *address, const mrp
     failure = attempt_new(&connection->attempt, &setup->options, error);
     if (failure != 0)
         return failure;
-    if (tcp_address_known(host, port, &connection->attempt->addresses)) {
+    if (mrpc_tcp_address_known(host, port, &connection->attempt->addresses)) {
         mrpc_error reason;
         failure = try_next(connection, &reason);
         if (failure == MRPC_EINVAL) { /* an option, which no other attempt will like better */
@@ -274,13 +274,13 @@ int tcp_attempt_start(tcp_connection *connection, const char *address, const mrp
         }
         if (failure == 0)
             return 0;
-        tcp_connection_fail(connection, &reason); /* reported as soon as the loop runs */
+        mrpc_tcp_connection_fail(connection, &reason); /* reported as soon as the loop runs */
         return mrpc_loop_start(connection->loop, &connection->resume, 0);
     }
-    failure = tcp_lookup_start(&connection->attempt->lookup, host, port, error);
+    failure = mrpc_tcp_lookup_start(&connection->attempt->lookup, host, port, error);
     if (failure != 0)
         return failure;
-    connection->watch.fd = tcp_lookup_fd(connection->attempt->lookup);
+    connection->watch.fd = mrpc_tcp_lookup_fd(connection->attempt->lookup);
     failure = mrpc_loop_add(connection->loop, &connection->watch);
     if (failure != 0)
         connection->watch.fd = -1;

@@ -16,13 +16,13 @@ enum {
 
 /* --- frames that end a call, in one direction or the other --- */
 
-bool tcp_frame_ends_call(const mrpc_frame *frame)
+bool mrpc_tcp_frame_ends_call(const mrpc_frame *frame)
 {
     return frame->type == FRAME_STATUS || frame->type == FRAME_CANCEL ||
            (frame->type == FRAME_MESSAGE && (frame->flags & FRAME_OK));
 }
 
-static void learn_chunk(tcp_connection *connection, const mrpc_incoming *incoming)
+static void learn_chunk(mrpc_tcp_connection *connection, const mrpc_incoming *incoming)
 {
     uint32_t chunk;
     memcpy(&chunk, incoming->head + 16, sizeof chunk); /* docs/PROTOCOL.md, 3 */
@@ -33,9 +33,9 @@ static void learn_chunk(tcp_connection *connection, const mrpc_incoming *incomin
 
 static int deliver(mrpc_stream_rx *rx, const mrpc_incoming *incoming)
 {
-    tcp_connection *connection = (tcp_connection *)((char *)rx - offsetof(tcp_connection, rx));
+    mrpc_tcp_connection *connection = (mrpc_tcp_connection *)((char *)rx - offsetof(mrpc_tcp_connection, rx));
     /* Asked before: the header may be gone afterwards. */
-    bool ends = tcp_frame_ends_call(incoming->header);
+    bool ends = mrpc_tcp_frame_ends_call(incoming->header);
     uint32_t call = incoming->header->call;
     if (incoming->header->type == FRAME_HELLO)
         learn_chunk(connection, incoming);
@@ -50,9 +50,9 @@ static int deliver(mrpc_stream_rx *rx, const mrpc_incoming *incoming)
 static void ready(mrpc_watch *watch, uint32_t events);
 static void expired(mrpc_timer *timer);
 
-int tcp_connection_new(tcp_connection **result, const mrpc_transport_setup *setup, mrpc_error *error)
+int mrpc_tcp_connection_new(mrpc_tcp_connection **result, const mrpc_transport_setup *setup, mrpc_error *error)
 {
-    tcp_connection *connection = calloc(1, sizeof *connection);
+    mrpc_tcp_connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL)
         return mrpc_error_set(error, MRPC_ENOMEM, "tcp: no memory for a connection");
     connection->base.transport = &mrpc_transport_tcp;
@@ -75,7 +75,7 @@ int tcp_connection_new(tcp_connection **result, const mrpc_transport_setup *setu
     };
     int failure = 0;
     if (setup->options.zero_copy != 0 && setup->send_heap != NULL)
-        failure = tcp_zero_copy_new(connection, setup->options.zero_copy, error);
+        failure = mrpc_tcp_zero_copy_new(connection, setup->options.zero_copy, error);
     if (failure != 0)
         free(connection);
     else
@@ -83,33 +83,33 @@ int tcp_connection_new(tcp_connection **result, const mrpc_transport_setup *setu
     return failure;
 }
 
-int tcp_connection_open(tcp_connection *connection, int fd)
+int mrpc_tcp_connection_open(mrpc_tcp_connection *connection, int fd)
 {
     connection->watch.fd = fd;
-    connection->state = TCP_OPEN;
+    connection->state = MRPC_TCP_OPEN;
     if (connection->zero_copy != NULL)
-        tcp_zero_copy_open(connection);
+        mrpc_tcp_zero_copy_open(connection);
     return mrpc_loop_add(connection->loop, &connection->watch);
 }
 
 /* No event comes after this, nothing is read or written, and no token is out. */
-static void shut(tcp_connection *connection)
+static void shut(mrpc_tcp_connection *connection)
 {
-    if (connection->state == TCP_ENDED)
+    if (connection->state == MRPC_TCP_ENDED)
         return;
-    connection->state = TCP_ENDED;
+    connection->state = MRPC_TCP_ENDED;
     connection->rx.stopped = true;
     mrpc_loop_stop(connection->loop, &connection->resume);
     mrpc_loop_remove(connection->loop, &connection->watch);
-    tcp_attempt_free(connection);
-    tcp_zero_copy_free(connection);
+    mrpc_tcp_attempt_free(connection);
+    mrpc_tcp_zero_copy_free(connection);
     if (connection->watch.fd >= 0)
         close(connection->watch.fd);
     connection->watch.fd = -1;
     mrpc_stream_tx_clear(&connection->tx);
 }
 
-static void destroy(tcp_connection *connection)
+static void destroy(mrpc_tcp_connection *connection)
 {
     shut(connection);
     mrpc_stream_tx_clear(&connection->tx); /* what was committed after it had ended */
@@ -117,7 +117,7 @@ static void destroy(tcp_connection *connection)
     free(connection);
 }
 
-void tcp_connection_close(tcp_connection *connection)
+void mrpc_tcp_connection_close(mrpc_tcp_connection *connection)
 {
     connection->closing = true;
     if (connection->depth == 0)
@@ -126,12 +126,12 @@ void tcp_connection_close(tcp_connection *connection)
         shut(connection);
 }
 
-void tcp_connection_enter(tcp_connection *connection)
+void mrpc_tcp_connection_enter(mrpc_tcp_connection *connection)
 {
     connection->depth++;
 }
 
-void tcp_connection_leave(tcp_connection *connection)
+void mrpc_tcp_connection_leave(mrpc_tcp_connection *connection)
 {
     if (connection->depth > 1) {
         connection->depth--;
@@ -148,7 +148,7 @@ void tcp_connection_leave(tcp_connection *connection)
         destroy(connection);
 }
 
-void tcp_connection_fail(tcp_connection *connection, const mrpc_error *reason)
+void mrpc_tcp_connection_fail(mrpc_tcp_connection *connection, const mrpc_error *reason)
 {
     if (connection->failed)
         return;
@@ -157,7 +157,7 @@ void tcp_connection_fail(tcp_connection *connection, const mrpc_error *reason)
     connection->reason = *reason;
 }
 
-void tcp_connection_fail_text(tcp_connection *connection, int code, int system_errno, const char *text)
+void mrpc_tcp_connection_fail_text(mrpc_tcp_connection *connection, int code, int system_errno, const char *text)
 {
     mrpc_error reason;
     if (system_errno != 0)
@@ -165,23 +165,23 @@ void tcp_connection_fail_text(tcp_connection *connection, int code, int system_e
     else
         (void)mrpc_error_set(&reason, code, "%s: %s", connection->base.peer, text);
     reason.code = code;
-    tcp_connection_fail(connection, &reason);
+    mrpc_tcp_connection_fail(connection, &reason);
 }
 
-void tcp_connection_resume(tcp_connection *connection, uint64_t at)
+void mrpc_tcp_connection_resume(mrpc_tcp_connection *connection, uint64_t at)
 {
     if (mrpc_loop_start(connection->loop, &connection->resume, at) != 0)
-        tcp_connection_fail_text(connection, MRPC_ENOMEM, 0, "no memory for a timer");
+        mrpc_tcp_connection_fail_text(connection, MRPC_ENOMEM, 0, "no memory for a timer");
 }
 
-static bool is_open(const tcp_connection *connection)
+static bool is_open(const mrpc_tcp_connection *connection)
 {
-    return connection->state == TCP_OPEN && !connection->failed;
+    return connection->state == MRPC_TCP_OPEN && !connection->failed;
 }
 
 /* --- sending --- */
 
-static ssize_t send_vectors(tcp_connection *connection, struct iovec *vectors, int count)
+static ssize_t send_vectors(mrpc_tcp_connection *connection, struct iovec *vectors, int count)
 {
     if (count == 1)
         return send(connection->watch.fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL);
@@ -190,16 +190,16 @@ static ssize_t send_vectors(tcp_connection *connection, struct iovec *vectors, i
 }
 
 /* What the peer said before it went away is worth more than how a send failed: read first. */
-static void send_failed(tcp_connection *connection, int reason)
+static void send_failed(mrpc_tcp_connection *connection, int reason)
 {
     connection->blocked = true;
     connection->hangup = true;
     connection->reason.system_errno = reason;
-    tcp_connection_resume(connection, 0);
+    mrpc_tcp_connection_resume(connection, 0);
 }
 
 /* One send. False: there is nothing to send, or no room in the socket. */
-static bool send_once(tcp_connection *connection, bool *drained)
+static bool send_once(mrpc_tcp_connection *connection, bool *drained)
 {
     struct iovec vectors[VECTORS];
     size_t bytes;
@@ -208,7 +208,7 @@ static bool send_once(tcp_connection *connection, bool *drained)
     if (count == 0)
         return false;
     connection->base.counters->system_calls_send++;
-    ssize_t sent = zero_copy ? tcp_zero_copy_send(connection, vectors) : send_vectors(connection, vectors, count);
+    ssize_t sent = zero_copy ? mrpc_tcp_zero_copy_send(connection, vectors) : send_vectors(connection, vectors, count);
     if (sent < 0) {
         if (errno == EINTR)
             return true;
@@ -225,20 +225,20 @@ static bool send_once(tcp_connection *connection, bool *drained)
     return !connection->blocked;
 }
 
-void tcp_connection_send(tcp_connection *connection)
+void mrpc_tcp_connection_send(mrpc_tcp_connection *connection)
 {
     bool drained = false;
     while (is_open(connection) && !connection->blocked && send_once(connection, &drained))
         ;
     if (is_open(connection) && connection->tx.failed)
-        tcp_connection_fail_text(connection, MRPC_ENOMEM, 0, "no memory to send a frame");
+        mrpc_tcp_connection_fail_text(connection, MRPC_ENOMEM, 0, "no memory to send a frame");
     if (drained && is_open(connection))
         connection->base.events->drained(&connection->base);
 }
 
 /* --- receiving --- */
 
-static ssize_t receive_vectors(tcp_connection *connection, struct iovec *vectors, int count)
+static ssize_t receive_vectors(mrpc_tcp_connection *connection, struct iovec *vectors, int count)
 {
     connection->base.counters->system_calls_receive++;
     if (count == 1)
@@ -246,33 +246,33 @@ static ssize_t receive_vectors(tcp_connection *connection, struct iovec *vectors
     return readv(connection->watch.fd, vectors, count);
 }
 
-static void ended(tcp_connection *connection)
+static void ended(mrpc_tcp_connection *connection)
 {
     int reason = connection->reason.system_errno; /* of a send */
     if (!mrpc_stream_rx_at_boundary(&connection->rx))
-        tcp_connection_fail_text(connection, MRPC_ECLOSED, reason,
-                                 "the peer closed the connection in the middle of a message");
+        mrpc_tcp_connection_fail_text(connection, MRPC_ECLOSED, reason,
+                                      "the peer closed the connection in the middle of a message");
     else
-        tcp_connection_fail_text(connection, MRPC_ECLOSED, reason, "the peer closed the connection");
+        mrpc_tcp_connection_fail_text(connection, MRPC_ECLOSED, reason, "the peer closed the connection");
 }
 
-static void receive_failed(tcp_connection *connection, int reason)
+static void receive_failed(mrpc_tcp_connection *connection, int reason)
 {
     if (reason == EAGAIN || reason == EWOULDBLOCK) {
         connection->unread = false;
         if (connection->reason.system_errno != 0 && !connection->failed)
-            tcp_connection_fail_text(connection, MRPC_ESYS, connection->reason.system_errno, "send");
+            mrpc_tcp_connection_fail_text(connection, MRPC_ESYS, connection->reason.system_errno, "send");
     } else if (reason != EINTR) {
-        tcp_connection_fail_text(connection, MRPC_ESYS, reason, "recv");
+        mrpc_tcp_connection_fail_text(connection, MRPC_ESYS, reason, "recv");
     }
 }
 
-static void receive_once(tcp_connection *connection)
+static void receive_once(mrpc_tcp_connection *connection)
 {
     struct iovec vectors[2];
     int count = mrpc_stream_rx_room(&connection->rx, vectors);
     if (count == 0) {
-        tcp_connection_fail_text(connection, MRPC_ENOMEM, 0, "no memory to receive");
+        mrpc_tcp_connection_fail_text(connection, MRPC_ENOMEM, 0, "no memory to receive");
         return;
     }
     ssize_t received = receive_vectors(connection, vectors, count);
@@ -287,10 +287,10 @@ static void receive_once(tcp_connection *connection)
     size_t offered = vectors[0].iov_len + (count > 1 ? vectors[1].iov_len : 0);
     connection->unread = connection->hangup || (size_t)received == offered;
     if (mrpc_stream_rx_take(&connection->rx, (size_t)received) != 0)
-        tcp_connection_fail_text(connection, connection->reason.code, 0, connection->reason.text);
+        mrpc_tcp_connection_fail_text(connection, connection->reason.code, 0, connection->reason.text);
 }
 
-void tcp_connection_receive(tcp_connection *connection, uint32_t passes)
+void mrpc_tcp_connection_receive(mrpc_tcp_connection *connection, uint32_t passes)
 {
     uint64_t frames = connection->rx.frames;
     connection->unread = true;
@@ -302,7 +302,7 @@ void tcp_connection_receive(tcp_connection *connection, uint32_t passes)
     if (connection->rx.frames != frames)
         connection->base.active = mrpc_loop_now(connection->loop);
     if (connection->unread) /* no new edge will tell of it */
-        tcp_connection_resume(connection, 0);
+        mrpc_tcp_connection_resume(connection, 0);
     else
         mrpc_loop_stop(connection->loop, &connection->resume);
 }
@@ -310,39 +310,39 @@ void tcp_connection_receive(tcp_connection *connection, uint32_t passes)
 /* --- events of the loop --- */
 
 /* The kernel has notices of zero-copy sends. */
-static void reap(tcp_connection *connection)
+static void reap(mrpc_tcp_connection *connection)
 {
-    tcp_zero_copy_reap(connection);
+    mrpc_tcp_zero_copy_reap(connection);
     if (mrpc_stream_tx_release(&connection->tx) && is_open(connection))
         connection->base.events->drained(&connection->base);
 }
 
 static void ready(mrpc_watch *watch, uint32_t events)
 {
-    tcp_connection *connection = (tcp_connection *)((char *)watch - offsetof(tcp_connection, watch));
-    tcp_connection_enter(connection);
-    if (connection->state == TCP_CONNECTING)
-        tcp_attempt_ready(connection, events);
+    mrpc_tcp_connection *connection = (mrpc_tcp_connection *)((char *)watch - offsetof(mrpc_tcp_connection, watch));
+    mrpc_tcp_connection_enter(connection);
+    if (connection->state == MRPC_TCP_CONNECTING)
+        mrpc_tcp_attempt_ready(connection, events);
     if ((events & LOOP_ERROR) && connection->zero_copy != NULL)
         reap(connection);
     if ((events & LOOP_HANGUP) || ((events & LOOP_ERROR) && connection->zero_copy == NULL))
         connection->hangup = true;
     if ((events & LOOP_OUT) && is_open(connection)) {
         connection->blocked = false;
-        tcp_connection_send(connection);
+        mrpc_tcp_connection_send(connection);
     }
     if ((events & LOOP_IN) && is_open(connection))
-        tcp_connection_receive(connection, PASSES);
-    tcp_connection_leave(connection);
+        mrpc_tcp_connection_receive(connection, PASSES);
+    mrpc_tcp_connection_leave(connection);
 }
 
 static void expired(mrpc_timer *timer)
 {
-    tcp_connection *connection = (tcp_connection *)((char *)timer - offsetof(tcp_connection, resume));
-    tcp_connection_enter(connection);
-    if (connection->state == TCP_CONNECTING && !connection->failed)
-        tcp_attempt_expired(connection);
+    mrpc_tcp_connection *connection = (mrpc_tcp_connection *)((char *)timer - offsetof(mrpc_tcp_connection, resume));
+    mrpc_tcp_connection_enter(connection);
+    if (connection->state == MRPC_TCP_CONNECTING && !connection->failed)
+        mrpc_tcp_attempt_expired(connection);
     else if (is_open(connection))
-        tcp_connection_receive(connection, PASSES);
-    tcp_connection_leave(connection);
+        mrpc_tcp_connection_receive(connection, PASSES);
+    mrpc_tcp_connection_leave(connection);
 }

@@ -17,18 +17,18 @@ enum {
 
 #define PAUSE (UINT64_C(100) * 1000000) /* ns before accepting again when descriptors or memory ran out */
 
-typedef struct tcp_listener {
+typedef struct mrpc_tcp_listener {
     mrpc_listener base;
     mrpc_transport_setup setup; /* without strings: the sockets inherit what they said */
     mrpc_watch watch;
     mrpc_timer again;
     bool accepting;
     bool closing;
-} tcp_listener;
+} mrpc_tcp_listener;
 
 /* --- accepting --- */
 
-static void destroy(tcp_listener *listener)
+static void destroy(mrpc_tcp_listener *listener)
 {
     mrpc_loop_stop(listener->setup.loop, &listener->again);
     mrpc_loop_remove(listener->setup.loop, &listener->watch);
@@ -36,37 +36,37 @@ static void destroy(tcp_listener *listener)
     free(listener);
 }
 
-static void try_again(tcp_listener *listener, uint64_t at)
+static void try_again(mrpc_tcp_listener *listener, uint64_t at)
 {
     /* Without memory for a timer the next connection's edge has to do. */
     int failure = mrpc_loop_start(listener->setup.loop, &listener->again, at);
     (void)failure;
 }
 
-static bool hand_over(tcp_listener *listener, int fd, const tcp_address *peer)
+static bool hand_over(mrpc_tcp_listener *listener, int fd, const mrpc_tcp_address *peer)
 {
-    tcp_connection *connection;
-    if (tcp_connection_new(&connection, &listener->setup, NULL) != 0) {
+    mrpc_tcp_connection *connection;
+    if (mrpc_tcp_connection_new(&connection, &listener->setup, NULL) != 0) {
         close(fd);
         return false;
     }
-    tcp_address_print(peer, connection->base.peer);
-    if (tcp_connection_open(connection, fd) != 0) {
-        tcp_connection_close(connection);
+    mrpc_tcp_address_print(peer, connection->base.peer);
+    if (mrpc_tcp_connection_open(connection, fd) != 0) {
+        mrpc_tcp_connection_close(connection);
         return false;
     }
-    tcp_connection_enter(connection);
+    mrpc_tcp_connection_enter(connection);
     listener->base.accepted(&listener->base, &connection->base);
     if (connection->base.events == NULL && !connection->closing)
-        tcp_connection_close(connection);
-    tcp_connection_leave(connection);
+        mrpc_tcp_connection_close(connection);
+    mrpc_tcp_connection_leave(connection);
     return true;
 }
 
 /* True: there may be more. */
-static bool accept_one(tcp_listener *listener)
+static bool accept_one(mrpc_tcp_listener *listener)
 {
-    tcp_address peer;
+    mrpc_tcp_address peer;
     socklen_t size = sizeof peer;
     int fd = accept4(listener->watch.fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0 && hand_over(listener, fd, &peer))
@@ -80,7 +80,7 @@ static bool accept_one(tcp_listener *listener)
     return false;
 }
 
-static void accept_some(tcp_listener *listener)
+static void accept_some(mrpc_tcp_listener *listener)
 {
     listener->accepting = true;
     int budget = BUDGET;
@@ -98,12 +98,12 @@ static void accept_some(tcp_listener *listener)
 static void ready(mrpc_watch *watch, uint32_t events)
 {
     (void)events;
-    accept_some((tcp_listener *)((char *)watch - offsetof(tcp_listener, watch)));
+    accept_some((mrpc_tcp_listener *)((char *)watch - offsetof(mrpc_tcp_listener, watch)));
 }
 
 static void again(mrpc_timer *timer)
 {
-    accept_some((tcp_listener *)((char *)timer - offsetof(tcp_listener, again)));
+    accept_some((mrpc_tcp_listener *)((char *)timer - offsetof(mrpc_tcp_listener, again)));
 }
 
 /* --- listening --- */
@@ -129,15 +129,15 @@ static int explain(const char *address, const char *call, int reason, mrpc_error
     }
 }
 
-static int listen_at(int *result, const tcp_address *at, const char *address, const mrpc_connection_options *options,
-                     mrpc_error *error)
+static int listen_at(int *result, const mrpc_tcp_address *at, const char *address,
+                     const mrpc_connection_options *options, mrpc_error *error)
 {
-    int fd, one = 1, failure = tcp_socket_new(&fd, at->any.sa_family, options, error);
+    int fd, one = 1, failure = mrpc_tcp_socket_new(&fd, at->any.sa_family, options, error);
     if (failure != 0)
         return failure;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
                sizeof one); /* a server that restarts finds connections in TIME_WAIT */
-    if (bind(fd, &at->any, tcp_address_size(at)) != 0)
+    if (bind(fd, &at->any, mrpc_tcp_address_size(at)) != 0)
         failure = explain(address, "bind", errno, error);
     else if (listen(fd, BACKLOG) != 0)
         failure = explain(address, "listen", errno, error);
@@ -149,11 +149,11 @@ static int listen_at(int *result, const tcp_address *at, const char *address, co
 }
 
 /* Unlike connecting, this may block: a server that listens at a name waits for DNS before it serves. */
-static int find_addresses(const char *address, tcp_addresses *addresses, mrpc_error *error)
+static int find_addresses(const char *address, mrpc_tcp_addresses *addresses, mrpc_error *error)
 {
-    char host[TCP_HOST];
+    char host[MRPC_TCP_HOST];
     uint16_t port;
-    int failure = tcp_address_split(address, host, &port, error);
+    int failure = mrpc_tcp_address_split(address, host, &port, error);
     if (failure != 0)
         return failure;
     if (host[0] == '\0')
@@ -161,9 +161,9 @@ static int find_addresses(const char *address, tcp_addresses *addresses, mrpc_er
             error, MRPC_EINVAL,
             "tcp://%s: it has no host; tcp://0.0.0.0:%u listens at all IPv4 addresses, tcp://[::]:%u at all", address,
             port, port);
-    if (tcp_address_known(host, port, addresses))
+    if (mrpc_tcp_address_known(host, port, addresses))
         return 0;
-    failure = tcp_address_lookup(host, port, addresses);
+    failure = mrpc_tcp_address_lookup(host, port, addresses);
     if (failure == 0)
         return 0;
     return mrpc_error_set(error, MRPC_ENOENT, "tcp://%s: the name cannot be looked up: %s", address,
@@ -172,7 +172,7 @@ static int find_addresses(const char *address, tcp_addresses *addresses, mrpc_er
 
 static int open_socket(int *fd, const char *address, const mrpc_connection_options *options, mrpc_error *error)
 {
-    tcp_addresses addresses;
+    mrpc_tcp_addresses addresses;
     int failure = find_addresses(address, &addresses, error);
     if (failure != 0)
         return failure;
@@ -184,9 +184,9 @@ static int open_socket(int *fd, const char *address, const mrpc_connection_optio
     return failure;
 }
 
-int tcp_listen(mrpc_listener **result, const char *address, const mrpc_transport_setup *setup, mrpc_error *error)
+int mrpc_tcp_listen(mrpc_listener **result, const char *address, const mrpc_transport_setup *setup, mrpc_error *error)
 {
-    tcp_listener *listener = calloc(1, sizeof *listener);
+    mrpc_tcp_listener *listener = calloc(1, sizeof *listener);
     if (listener == NULL)
         return mrpc_error_set(error, MRPC_ENOMEM, "tcp://%s: no memory to listen", address);
     int fd, failure = open_socket(&fd, address, &setup->options, error);
@@ -197,10 +197,10 @@ int tcp_listen(mrpc_listener **result, const char *address, const mrpc_transport
     listener->setup.options.congestion = listener->setup.options.source = NULL;
     listener->watch = (mrpc_watch){.ready = ready, .fd = fd};
     listener->again.expired = again;
-    tcp_address own;
+    mrpc_tcp_address own;
     socklen_t size = sizeof own;
     getsockname(fd, &own.any, &size);
-    tcp_address_print(&own, listener->base.address);
+    mrpc_tcp_address_print(&own, listener->base.address);
     failure = mrpc_loop_add(setup->loop, &listener->watch);
     if (failure != 0) {
         (void)mrpc_error_set(error, failure, "tcp://%s: the event loop cannot watch the socket: %s", address,
@@ -217,9 +217,9 @@ no_socket:
     return failure;
 }
 
-void tcp_unlisten(mrpc_listener *base)
+void mrpc_tcp_unlisten(mrpc_listener *base)
 {
-    tcp_listener *listener = (tcp_listener *)base;
+    mrpc_tcp_listener *listener = (mrpc_tcp_listener *)base;
     listener->closing = true;
     if (!listener->accepting)
         destroy(listener);

@@ -60,7 +60,7 @@ static int set_options(int fd, const mrpc_connection_options *options, mrpc_erro
     return failure;
 }
 
-int tcp_socket_new(int *result, int family, const mrpc_connection_options *options, mrpc_error *error)
+int mrpc_tcp_socket_new(int *result, int family, const mrpc_connection_options *options, mrpc_error *error)
 {
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     if (fd < 0)

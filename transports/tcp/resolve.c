@@ -4,8 +4,8 @@
  *
  * getaddrinfo() blocks for as long as DNS takes, and nothing else asks /etc/nsswitch.conf. So each look-up of a name
  * (not of a numeric address, nor of localhost) has a thread that lives as long as the look-up: the one exception to the
- * rule that the library starts no thread unasked. The thread shares nothing with the loop but a tcp_lookup, which the
- * last of the two frees, and its eventfd.
+ * rule that the library starts no thread unasked. The thread shares nothing with the loop but a mrpc_tcp_lookup, which
+ * the last of the two frees, and its eventfd.
  */
 #include "config.h"
 
@@ -22,22 +22,22 @@
 
 enum { STACK = 256 * 1024 };
 
-struct tcp_lookup {
+struct mrpc_tcp_lookup {
     _Atomic int owners;
     _Atomic bool done;
     int fd;
     int failure;
     uint16_t port;
-    tcp_addresses addresses;
-    char host[TCP_HOST];
+    mrpc_tcp_addresses addresses;
+    char host[MRPC_TCP_HOST];
 };
 
-int tcp_lookup_fd(const tcp_lookup *lookup)
+int mrpc_tcp_lookup_fd(const mrpc_tcp_lookup *lookup)
 {
     return lookup->fd;
 }
 
-void tcp_lookup_free(tcp_lookup *lookup)
+void mrpc_tcp_lookup_free(mrpc_tcp_lookup *lookup)
 {
     if (lookup == NULL || atomic_fetch_sub(&lookup->owners, 1) > 1)
         return;
@@ -47,18 +47,18 @@ void tcp_lookup_free(tcp_lookup *lookup)
 
 static void *run(void *argument)
 {
-    tcp_lookup *lookup = argument;
-    lookup->failure = tcp_address_lookup(lookup->host, lookup->port, &lookup->addresses);
+    mrpc_tcp_lookup *lookup = argument;
+    lookup->failure = mrpc_tcp_address_lookup(lookup->host, lookup->port, &lookup->addresses);
     atomic_store(&lookup->done, true);
     uint64_t one = 1;
     ssize_t written = write(lookup->fd, &one, sizeof one);
     (void)written; /* a fresh eventfd has room */
-    tcp_lookup_free(lookup);
+    mrpc_tcp_lookup_free(lookup);
     return NULL;
 }
 
 /* Signals are for the application's own threads. */
-static int start_thread(tcp_lookup *lookup)
+static int start_thread(mrpc_tcp_lookup *lookup)
 {
     sigset_t all, saved;
     pthread_t thread;
@@ -76,14 +76,14 @@ static int start_thread(tcp_lookup *lookup)
     return failure;
 }
 
-int tcp_lookup_start(tcp_lookup **result, const char *host, uint16_t port, mrpc_error *error)
+int mrpc_tcp_lookup_start(mrpc_tcp_lookup **result, const char *host, uint16_t port, mrpc_error *error)
 {
-    tcp_lookup *lookup = calloc(1, sizeof *lookup);
+    mrpc_tcp_lookup *lookup = calloc(1, sizeof *lookup);
     if (lookup == NULL)
         return mrpc_error_set(error, MRPC_ENOMEM, "tcp://%s:%u: no memory", host, port);
     atomic_init(&lookup->owners, 2);
     lookup->port = port;
-    memcpy(lookup->host, host, strlen(host) + 1); /* tcp_address_split() keeps it shorter than TCP_HOST */
+    memcpy(lookup->host, host, strlen(host) + 1); /* mrpc_tcp_address_split() keeps it shorter than MRPC_TCP_HOST */
     lookup->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int reason = lookup->fd < 0 ? errno : start_thread(lookup);
     if (reason == 0) {
@@ -96,7 +96,7 @@ int tcp_lookup_start(tcp_lookup **result, const char *host, uint16_t port, mrpc_
     return mrpc_error_system(error, reason, "tcp://%s:%u: cannot start to look the name up", host, port);
 }
 
-bool tcp_lookup_done(const tcp_lookup *lookup, tcp_addresses *addresses, int *failure)
+bool mrpc_tcp_lookup_done(const mrpc_tcp_lookup *lookup, mrpc_tcp_addresses *addresses, int *failure)
 {
     if (!atomic_load(&lookup->done))
         return false;

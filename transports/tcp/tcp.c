@@ -10,21 +10,21 @@
 
 #include "transports/tcp/tcp.h"
 
-static tcp_connection *of(mrpc_connection *base)
+static mrpc_tcp_connection *of(mrpc_connection *base)
 {
-    return (tcp_connection *)base;
+    return (mrpc_tcp_connection *)base;
 }
 
 static int tcp_connect(mrpc_connection **result, const char *address, const mrpc_transport_setup *setup,
                        mrpc_error *error)
 {
-    tcp_connection *connection;
-    int failure = tcp_connection_new(&connection, setup, error);
+    mrpc_tcp_connection *connection;
+    int failure = mrpc_tcp_connection_new(&connection, setup, error);
     if (failure != 0)
         return failure;
-    failure = tcp_attempt_start(connection, address, setup, error);
+    failure = mrpc_tcp_attempt_start(connection, address, setup, error);
     if (failure != 0)
-        tcp_connection_close(connection);
+        mrpc_tcp_connection_close(connection);
     else
         *result = &connection->base;
     return failure;
@@ -32,7 +32,7 @@ static int tcp_connect(mrpc_connection **result, const char *address, const mrpc
 
 static int tcp_begin(mrpc_connection *base, size_t capacity, mrpc_space *space)
 {
-    if (MRPC_UNLIKELY(of(base)->state == TCP_ENDED))
+    if (MRPC_UNLIKELY(of(base)->state == MRPC_TCP_ENDED))
         return MRPC_ECLOSED;
     return mrpc_stream_tx_begin(&of(base)->tx, capacity, space);
 }
@@ -44,9 +44,9 @@ static int tcp_extend(mrpc_connection *base, mrpc_space *space, size_t used, siz
 
 static void tcp_commit(mrpc_connection *base, mrpc_space *space, const mrpc_extent *extents, mrpc_send_token *token)
 {
-    tcp_connection *connection = of(base);
+    mrpc_tcp_connection *connection = of(base);
     const mrpc_frame *frame = (const mrpc_frame *)(const void *)space->data;
-    if (MRPC_UNLIKELY(connection->rx.partial_count > 0) && tcp_frame_ends_call(frame))
+    if (MRPC_UNLIKELY(connection->rx.partial_count > 0) && mrpc_tcp_frame_ends_call(frame))
         mrpc_stream_rx_end_call(&connection->rx, frame->call);
     mrpc_stream_tx_commit(&connection->tx, space, extents, token);
 }
@@ -63,29 +63,29 @@ static void tcp_abandon(mrpc_connection *base, mrpc_send_token *token)
 
 static void tcp_flush(mrpc_connection *base)
 {
-    tcp_connection *connection = of(base);
+    mrpc_tcp_connection *connection = of(base);
     if (connection->blocked && !connection->tx.failed)
         return;
-    tcp_connection_enter(connection);
-    tcp_connection_send(connection);
-    tcp_connection_leave(connection);
+    mrpc_tcp_connection_enter(connection);
+    mrpc_tcp_connection_send(connection);
+    mrpc_tcp_connection_leave(connection);
 }
 
 static size_t tcp_queued(const mrpc_connection *base)
 {
-    return (size_t)((const tcp_connection *)base)->tx.queued;
+    return (size_t)((const mrpc_tcp_connection *)base)->tx.queued;
 }
 
 static bool tcp_poll(mrpc_connection *base)
 {
-    tcp_connection *connection = of(base);
-    if (connection->state != TCP_OPEN)
+    mrpc_tcp_connection *connection = of(base);
+    if (connection->state != MRPC_TCP_OPEN)
         return false;
-    tcp_connection_enter(connection);
+    mrpc_tcp_connection_enter(connection);
     uint64_t frames = connection->rx.frames;
-    tcp_connection_receive(connection, 1);
+    mrpc_tcp_connection_receive(connection, 1);
     bool came = connection->rx.frames != frames;
-    tcp_connection_leave(connection);
+    mrpc_tcp_connection_leave(connection);
     return came;
 }
 
@@ -102,7 +102,7 @@ static mrpc_heap *tcp_heap(mrpc_connection *base)
 
 static void tcp_close(mrpc_connection *base)
 {
-    tcp_connection_close(of(base));
+    mrpc_tcp_connection_close(of(base));
 }
 
 const mrpc_transport mrpc_transport_tcp = {
@@ -110,8 +110,8 @@ const mrpc_transport mrpc_transport_tcp = {
     .scheme = "tcp",
     .capabilities = 0,
     .connect = tcp_connect,
-    .listen = tcp_listen,
-    .unlisten = tcp_unlisten,
+    .listen = mrpc_tcp_listen,
+    .unlisten = mrpc_tcp_unlisten,
     .begin = tcp_begin,
     .extend = tcp_extend,
     .commit = tcp_commit,

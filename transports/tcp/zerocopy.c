@@ -26,18 +26,18 @@ typedef struct under_way {
     const void *held;
 } under_way;
 
-struct tcp_zero_copy {
+struct mrpc_tcp_zero_copy {
     under_way *sends; /* a ring of `capacity`, a power of two */
     uint32_t head, count, capacity;
     uint32_t first; /* the kernel's number of the send at the head */
 };
 
-static under_way *at(tcp_zero_copy *zero_copy, uint32_t index)
+static under_way *at(mrpc_tcp_zero_copy *zero_copy, uint32_t index)
 {
     return &zero_copy->sends[(zero_copy->head + index) & (zero_copy->capacity - 1)];
 }
 
-static bool reserve(tcp_zero_copy *zero_copy)
+static bool reserve(mrpc_tcp_zero_copy *zero_copy)
 {
     if (zero_copy->count < zero_copy->capacity)
         return true;
@@ -54,7 +54,7 @@ static bool reserve(tcp_zero_copy *zero_copy)
     return true;
 }
 
-int tcp_zero_copy_new(tcp_connection *connection, uint64_t threshold, mrpc_error *error)
+int mrpc_tcp_zero_copy_new(mrpc_tcp_connection *connection, uint64_t threshold, mrpc_error *error)
 {
     connection->zero_copy = calloc(1, sizeof *connection->zero_copy);
     if (connection->zero_copy == NULL)
@@ -63,19 +63,19 @@ int tcp_zero_copy_new(tcp_connection *connection, uint64_t threshold, mrpc_error
     return 0;
 }
 
-void tcp_zero_copy_open(tcp_connection *connection)
+void mrpc_tcp_zero_copy_open(mrpc_tcp_connection *connection)
 {
     int one = 1;
     if (setsockopt(connection->watch.fd, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof one) != 0)
         connection->tx.zero_copy = 0; /* an old kernel: with copies it works as well */
 }
 
-ssize_t tcp_zero_copy_send(tcp_connection *connection, const struct iovec *piece)
+ssize_t mrpc_tcp_zero_copy_send(mrpc_tcp_connection *connection, const struct iovec *piece)
 {
-    tcp_zero_copy *zero_copy = connection->zero_copy;
+    mrpc_tcp_zero_copy *zero_copy = connection->zero_copy;
     int fd = connection->watch.fd;
     if (zero_copy->count >= MANY)
-        tcp_zero_copy_reap(connection);
+        mrpc_tcp_zero_copy_reap(connection);
     if (!reserve(zero_copy) || !mrpc_heap_hold(connection->send_heap, piece->iov_base))
         return send(fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL);
     ssize_t sent = send(fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL | MSG_ZEROCOPY);
@@ -92,7 +92,7 @@ ssize_t tcp_zero_copy_send(tcp_connection *connection, const struct iovec *piece
     return sent;
 }
 
-static void finish(tcp_connection *connection, under_way *send)
+static void finish(mrpc_tcp_connection *connection, under_way *send)
 {
     if (send->message == NULL)
         return;
@@ -102,9 +102,9 @@ static void finish(tcp_connection *connection, under_way *send)
 }
 
 /* The kernel is done with the sends from `low` to `high`, both included. */
-static void take_notice(tcp_connection *connection, uint32_t low, uint32_t high)
+static void take_notice(mrpc_tcp_connection *connection, uint32_t low, uint32_t high)
 {
-    tcp_zero_copy *zero_copy = connection->zero_copy;
+    mrpc_tcp_zero_copy *zero_copy = connection->zero_copy;
     for (uint32_t number = low; number - low <= high - low && number - zero_copy->first < zero_copy->count; number++)
         finish(connection, at(zero_copy, number - zero_copy->first));
     while (zero_copy->count > 0 && at(zero_copy, 0)->message == NULL) {
@@ -114,7 +114,7 @@ static void take_notice(tcp_connection *connection, uint32_t low, uint32_t high)
     }
 }
 
-static bool read_notice(tcp_connection *connection)
+static bool read_notice(mrpc_tcp_connection *connection)
 {
     union {
         struct cmsghdr align;
@@ -137,19 +137,19 @@ static bool read_notice(tcp_connection *connection)
     return true;
 }
 
-void tcp_zero_copy_reap(tcp_connection *connection)
+void mrpc_tcp_zero_copy_reap(mrpc_tcp_connection *connection)
 {
     while (connection->zero_copy->count > 0 && read_notice(connection))
         ;
 }
 
-void tcp_zero_copy_free(tcp_connection *connection)
+void mrpc_tcp_zero_copy_free(mrpc_tcp_connection *connection)
 {
-    tcp_zero_copy *zero_copy = connection->zero_copy;
+    mrpc_tcp_zero_copy *zero_copy = connection->zero_copy;
     if (zero_copy == NULL)
         return;
     if (connection->watch.fd >= 0)
-        tcp_zero_copy_reap(connection);
+        mrpc_tcp_zero_copy_reap(connection);
     if (zero_copy->count > 0) {
         struct linger at_once = {.l_onoff = 1, .l_linger = 0};
         setsockopt(connection->watch.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
