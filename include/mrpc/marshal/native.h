@@ -114,9 +114,9 @@ MRPC_COLD char *mrpc_native_full(mrpc_native_out *out, const char *cursor, size_
                                  const char *where)
 {
     size_t used = (size_t)(cursor - out->base), limit = out->gather->limit;
-    if (used > limit || count > (limit - used) / element)
+    if (used > limit || count > (limit - used) / element || MRPC_PADDED(count * element) > limit - used)
         return mrpc_native_refuse(out, MRPC_ELIMIT, where, "does not fit: the message is larger than the limit");
-    out->needed = used + MRPC_TEXT_PADDED(count * element);
+    out->needed = used + MRPC_PADDED(count * element);
     out->gather->where = where;
     return NULL;
 }
@@ -203,7 +203,7 @@ MRPC_OUTLINE char *mrpc_native_put_long_string(mrpc_native_out *out, char *curso
     if (text == NULL)
         return mrpc_native_no_data(out, where);
     if (size >= mrpc_native_room(out, cursor))
-        return mrpc_native_full(out, cursor, size, 1, where);
+        return mrpc_native_full(out, cursor, size == SIZE_MAX ? size : size + 1, 1, where);
     string->data = mrpc_native_offset(out, cursor);
     return mrpc_text_copy(cursor, text, size) ? cursor + MRPC_TEXT_PADDED(size) : mrpc_native_bad_text(out, where);
 }

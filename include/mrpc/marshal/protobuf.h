@@ -460,9 +460,24 @@ MRPC_INLINE void *mrpc_wire_alloc(mrpc_decoder *decoder, size_t bytes)
     return memory;
 }
 
-/* The rest of a varint of more than one byte; NULL: cut off, longer than 10 bytes or more than 64 bits. */
+/* The low seven bits of each of eight bytes, put together. */
+MRPC_INLINE uint64_t mrpc_wire_gather_bits(uint64_t word)
+{
+    word = (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
+    word = (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
+    return (word & UINT64_C(0x000000000fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
+}
+
+/* A varint of more than one byte; NULL: cut off, longer than 10 bytes or more than 64 bits. */
 MRPC_OUTLINE const uint8_t *mrpc_wire_long_varint(const uint8_t *at, const uint8_t *end, uint64_t *value)
 {
+    if (MRPC_LIKELY(end - at >= 8)) {
+        uint64_t word = mrpc_wire_order8(mrpc_load8(at)), last = ~word & MRPC_HIGH_BITS;
+        if (MRPC_LIKELY(last != 0)) {
+            *value = mrpc_wire_gather_bits(word & (last ^ (last - 1)));
+            return at + ((unsigned)__builtin_ctzll(last) + 1) / 8;
+        }
+    }
     uint64_t result = 0;
     for (unsigned shift = 0; shift < 64 && at < end; shift += 7) {
         uint64_t byte = *at++;
@@ -644,7 +659,7 @@ MRPC_INLINE size_t mrpc_wire_count_varints(const uint8_t *at, const uint8_t *end
 {
     size_t count = 0;
     for (; end - at >= 8; at += 8)
-        count += (size_t)__builtin_popcountll(~mrpc_load8(at) & MRPC_HIGH_BITS);
+        count += (size_t)(((~mrpc_load8(at) & MRPC_HIGH_BITS) >> 7) * UINT64_C(0x0101010101010101) >> 56);
     for (; at < end; at++)
         count += *at < 0x80;
     return count;
