@@ -142,15 +142,19 @@ static int take_returns(mrpc_shm_connection *c, const mrpc_frame *header, const 
     return 0;
 }
 
-/* The call has ended: nobody wants the rest of its messages. */
+/* The peer has ended the call: it does not want the rest of what we send. Of what it sends, only CANCEL and STATUS may
+ * follow a message that has begun. */
 static void end_call(mrpc_shm_connection *c, const mrpc_frame *header)
 {
     mrpc_shm_drop_call(c, header->call);
-    mrpc_shm_partial_drop(&c->partials, header->call);
+    if (header->type != FRAME_MESSAGE)
+        mrpc_shm_partial_drop(&c->partials, header->call);
 }
 
 static int take_frame(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint32_t bytes)
 {
+    if (MRPC_UNLIKELY((c->backlog.current != NULL || c->partials.count > 0) && mrpc_shm_frame_ends_call(header)))
+        end_call(c, header);
     switch (header->type) {
     case FRAME_MESSAGE:
         return take_message(c, header, payload, bytes);
@@ -158,14 +162,10 @@ static int take_frame(mrpc_shm_connection *c, const mrpc_frame *header, const ch
         return take_chunk(c, header, payload, bytes);
     case FRAME_RETURN:
         return take_returns(c, header, payload, bytes);
-    case FRAME_CANCEL:
-    case FRAME_STATUS:
-        end_call(c, header);
-        break;
     default:
-        break;
+        return header->size <= LOCAL ? take_on_stack(c, header, payload, bytes)
+                                     : take_in_arena(c, header, payload, bytes);
     }
-    return header->size <= LOCAL ? take_on_stack(c, header, payload, bytes) : take_in_arena(c, header, payload, bytes);
 }
 
 static int check(mrpc_shm_connection *c, const mrpc_frame *header, uint32_t bytes)

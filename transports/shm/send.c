@@ -75,7 +75,7 @@ int mrpc_shm_begin(mrpc_connection *connection, size_t capacity, mrpc_space *spa
 {
     mrpc_shm_connection *c = mrpc_shm_of(connection);
     if (MRPC_UNLIKELY(c->state != SHM_OPEN))
-        return MRPC_EAGAIN; /* `closed` or `opened` is to come */
+        return c->state == SHM_ENDED ? MRPC_ECLOSED : MRPC_EAGAIN; /* `closed` or `opened` is to come */
     return has_too_much(c, capacity) ? MRPC_EAGAIN : begin_anywhere(c, capacity, space);
 }
 
@@ -269,8 +269,8 @@ done:
     free(space->handle);
 }
 
-/* What is left of a message that is cut into chunks is left out, on both sides: after CANCEL both ways, after STATUS on
- * the way to who sends it. */
+/* What is left of a message that is cut into chunks is left out: after CANCEL both ways, after the end of the call on the
+ * way to who ends it. */
 static void end_call(mrpc_shm_connection *c, const mrpc_frame *header)
 {
     if (header->type == FRAME_CANCEL)
@@ -282,7 +282,7 @@ void mrpc_shm_commit(mrpc_connection *connection, mrpc_space *space, const mrpc_
 {
     mrpc_shm_connection *c = mrpc_shm_of(connection);
     mrpc_frame *header = (mrpc_frame *)(void *)space->data;
-    if (MRPC_UNLIKELY(header->type == FRAME_CANCEL || header->type == FRAME_STATUS))
+    if (MRPC_UNLIKELY((c->backlog.current != NULL || c->partials.count > 0) && mrpc_shm_frame_ends_call(header)))
         end_call(c, header);
     if (MRPC_UNLIKELY(space->handle != NULL || header->extents > 0 || c->backlog.current != NULL)) {
         commit_slowly(c, space, extents, token);
