@@ -61,10 +61,13 @@ static void note(shm_end *end, const mrpc_incoming *incoming)
     end->refused = incoming->refused;
     if (incoming->refused != 0)
         return;
-    end->head_hash = shm_hash(SHM_HASH_START, incoming->head + incoming->header->meta, incoming->header->block);
+    bool message = incoming->header->type == FRAME_MESSAGE;
+    end->head_hash = message
+                         ? shm_hash(SHM_HASH_START, incoming->head + incoming->header->meta, incoming->header->block)
+                         : shm_hash(SHM_HASH_START, incoming->head, incoming->header->size);
     end->extents_hash = SHM_HASH_START;
     end->extents_bytes = 0;
-    for (uint16_t i = 0; i < incoming->header->extents; i++) {
+    for (uint16_t i = 0; message && i < incoming->header->extents; i++) {
         const mrpc_extent *extent = &incoming->extents[i];
         end->extents_hash = shm_hash(end->extents_hash, extent->data, extent->size);
         end->extents_bytes += extent->size;
@@ -116,7 +119,7 @@ void shm_end_observe(shm_end *end, mrpc_connection *connection)
     connection->owner = end;
 }
 
-static void accepted(mrpc_listener *listener, mrpc_connection *connection)
+void shm_pair_accepted(mrpc_listener *listener, mrpc_connection *connection)
 {
     shm_pair *pair = listener->owner;
     if (pair->server.connection != NULL) {
@@ -169,7 +172,7 @@ void shm_pair_listen(shm_pair *pair)
     if (mrpc_transport_shm.listen(&pair->listener, pair->name, &setup, &error) != 0)
         fail_msg("%s", mrpc_error_text(&error));
     pair->listener->owner = pair;
-    pair->listener->accepted = accepted;
+    pair->listener->accepted = shm_pair_accepted;
 }
 
 void shm_pair_open(shm_pair *pair)

@@ -44,6 +44,9 @@ void shm_pair_open(shm_pair *pair);
 /* Closes what is still open, frees all. */
 void shm_pair_close(shm_pair *pair);
 
+/* What a listener of the pair (its owner) calls. */
+void shm_pair_accepted(mrpc_listener *listener, mrpc_connection *connection);
+
 void shm_pair_setup(shm_pair *pair, shm_end *end, mrpc_transport_setup *setup);
 /* The connection that `end` has is observed. */
 void shm_end_observe(shm_end *end, mrpc_connection *connection);

@@ -262,7 +262,8 @@ static int say_hello(mrpc_shm_connection *c, mrpc_error *error)
 {
     mrpc_shm_packet packet = {.kind = SHM_HELLO, .data = c->data, .chunk = c->accepts, .loans = SHM_LOANS};
     int failure = mrpc_shm_packet_send(c->socket.fd, &packet, (int[]){c->own_memory.fd, c->wake.fd}, 2);
-    if (failure == 0)
+    if (failure == 0 ||
+        (failure == MRPC_ECLOSED && !c->accepted)) /* who has closed already says why in its last packet */
         return 0;
     return mrpc_error_system(error, errno, "shm://%s: cannot send the greeting", c->address.name);
 }
@@ -371,7 +372,7 @@ static void greet(mrpc_shm_connection *c)
     int failure = mrpc_shm_packet_receive(c->socket.fd, &packet, descriptors);
     if (failure == MRPC_EAGAIN)
         return;
-    if (failure == MRPC_EPROTO)
+    if (failure == MRPC_EPROTO || failure == MRPC_ENOENT)
         refuse(c, &(mrpc_error){.code = MRPC_EPROTO, .text = "shm: the greeting is not one of this version of mrpc"});
     else if (failure != 0)
         mrpc_shm_fail(c, MRPC_ECLOSED, "%s: the peer went away before it had greeted", c->base.peer);

@@ -63,6 +63,8 @@ mrpc_shm_record *mrpc_shm_out_wrap(mrpc_shm_out *out, uint64_t need)
 {
     uint64_t offset = out->head & (out->capacity - 1);
     uint64_t start = out->head - offset + out->capacity;
+    if (MRPC_UNLIKELY(out->lied))
+        return NULL;
     if (offset > 0 && need <= out->committed && may_wrap_early(out, start, need))
         return next_lap(out, offset, start, need);
     if (offset + need > out->capacity)
