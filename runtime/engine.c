@@ -205,15 +205,17 @@ static void stop_expecting(mrpc_waiter *waiter)
     waiter->event_place = NULL;
 }
 
-/* The last thing that is done to a waiter of another thread: its stack may be gone right after the exchange, which is
- * why the address is all that is used of it then. */
+/* The last thing that is done to a waiter of another thread: its stack may be gone right after its word has changed,
+ * which is why the address is all that is used of it then. */
 static void rouse(mrpc_engine *engine, mrpc_waiter *waiter, uint32_t word)
 {
     _Atomic uint32_t *address = &waiter->word;
-    if (atomic_exchange(address, word) == WORD_SLEEPING) {
-        engine->counters.wakeups_sent++;
-        futex_wake(address);
-    }
+    uint32_t idle = WORD_IDLE;
+    if (atomic_compare_exchange_strong(address, &idle, word))
+        return;
+    engine->counters.wakeups_sent++; /* before it is roused: it may drive then, and count too */
+    atomic_store(address, word);
+    futex_wake(address);
 }
 
 void mrpc_engine_complete(mrpc_engine *engine, mrpc_waiter *waiter)
