@@ -19,3 +19,13 @@ check_PROGRAMS += tests/unit/test_kv_store
 TESTS += tests/unit/test_kv_store
 tests_unit_test_kv_store_SOURCES = tests/unit/test_kv_store.c examples/kv_store.c examples/kv_store.h
 tests_unit_test_kv_store_LDADD = $(CMOCKA_LIBS)
+
+# Service modules find the functions of libmrpc in the program, which therefore links it as users' programs do.
+if HAVE_PROTOC
+check_PROGRAMS += tests/unit/upgrade/test_running
+TESTS += tests/unit/upgrade/test_running
+tests_unit_upgrade_test_running_SOURCES = tests/unit/upgrade/test_running.c $(upgrade_build)
+nodist_tests_unit_upgrade_test_running_SOURCES = gen/hello.mrpc.c gen/hello.marshal.c
+tests_unit_upgrade_test_running_LDADD = libmrpc.la $(CMOCKA_LIBS)
+endif
+EXTRA_DIST += tests/unit/upgrade/service.c
