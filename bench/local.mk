@@ -29,7 +29,7 @@ gen/bench.pb.cc gen/bench.grpc.pb.cc &: bench/protos/bench.proto
 	$(AM_V_GEN)$(MKDIR_P) gen && $(PROTOC) -I$(<D) --cpp_out=gen --grpc_out=gen --plugin=protoc-gen-grpc=$(GRPC_CPP_PLUGIN) $(<F)
 endif
 
-# Encoding and decoding, beside libprotobuf.
+# Encoding and decoding, beside libprotobuf: `make bench-marshal`
 EXTRA_DIST += bench/protos/shop.proto
 if HAVE_PROTOC
 EXTRA_PROGRAMS += bench/marshal_bench
@@ -47,6 +47,10 @@ CLEANFILES += $(EXTRA_PROGRAMS)
 .PHONY: bench
 bench: $(bench_peers)
 	BUILD=$(top_builddir) $(srcdir)/bench/compare.sh
+
+.PHONY: bench-marshal
+bench-marshal: bench/marshal_bench$(EXEEXT)
+	bench/marshal_bench$(EXEEXT)
 
 # Nanoseconds for an allocation and its free, beside malloc's: `make bench-heap`
 EXTRA_PROGRAMS += bench/heap_bench

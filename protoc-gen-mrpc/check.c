@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <mrpc/marshal.h>
+
 static bool is_proto2(const schema_file *file)
 {
     return strcmp(file->syntax, "proto3") != 0;
@@ -70,6 +72,12 @@ static void check_names(const schema_file *file, diagnostics *list)
         diagnostic_error(
             list, file, &file->syntax_location,
             "the file's name has a quote, backslash, asterisk, question mark or control character; rename it");
+    if (strlen(file->name) >= sizeof((mrpc_module_note *)NULL)->file)
+        diagnostic_error(
+            list, file, &file->syntax_location,
+            "the file's name has %zu characters, of which the note of a module can hold %zu; give protoc a "
+            "shorter path with -I",
+            strlen(file->name), sizeof((mrpc_module_note *)NULL)->file - 1);
     for (size_t i = 0; i < file->dependency_count; i++)
         if (!is_good_name(file->dependencies[i]->name))
             diagnostic_error(

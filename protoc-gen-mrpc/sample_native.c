@@ -99,10 +99,10 @@ static void place_list(const schema_field *field, const sample_field *list, outp
 
 static const sample_field *values_of(const sample *message, const schema_field *field)
 {
-    for (size_t i = 0; i < message->type->field_count; i++)
-        if (message->type->fields[i] == field)
-            return &message->fields[i];
-    return NULL;
+    size_t i = 0;
+    while (message->type->fields[i] != field)
+        i++;
+    return &message->fields[i];
 }
 
 static void write_struct(const sample *message, output *out, size_t base)

@@ -77,6 +77,10 @@ cmp -s "$work/other.so" "$work/before.so" || fail "the older output has changed"
 [ -z "$(find "$work" -name '*.part' -o -name 'mrpc-module.*')" ] || fail "something is left over"
 build --stamp 'more than fifteen' "$work/good.proto" && fail "a stamp that is too long"
 says 'stamp'
+part=$(printf '%0100d' 0)
+mkdir -p "$work/$part/$part" && cp "$work/good.proto" "$work/$part/$part/$part.proto" || exit 99
+build -I "$work" "$work/$part/$part/$part.proto" && fail "a name that is too long for the note"
+says 'characters'
 "$module" inspect "$work/good.proto" >"$work/said" 2>&1 && fail "inspect takes a text"
 says 'not a module'
 "$module" inspect /bin/sh >"$work/said" 2>&1 && fail "inspect takes any program"
