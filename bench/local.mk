@@ -60,3 +60,4 @@ bench_heap_bench_LDADD = libmrpc.la
 bench-heap: bench/heap_bench$(EXEEXT)
 	bench/heap_bench$(EXEEXT)
 include $(srcdir)/bench/transport.mk
+include $(srcdir)/bench/shm.mk
