@@ -3,6 +3,7 @@
 #include "kv_load.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,21 @@ void kv_load_complain(kv_load *load, const char *format, ...)
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     fprintf(stderr, "kv_client: %s\n", text);
+}
+
+/* --- the end --- */
+
+static volatile sig_atomic_t told_to_stop;
+
+static void stop(int number)
+{
+    (void)number;
+    told_to_stop = 1;
+}
+
+bool kv_load_is_over(const kv_load *load)
+{
+    return told_to_stop || kv_now() >= load->end;
 }
 
 /* --- swaps --- */
@@ -235,6 +251,9 @@ static int carry_out(load_run *run, const kv_load_options *options)
         return 1;
     run->load.timeline->start = run->load.timeline->last = kv_now();
     run->load.end = run->load.timeline->start + (uint64_t)(options->seconds * 1e9);
+    struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
     bool started = start_workers(run);
     for (unsigned i = 0; i < run->workers_started; i++)
         pthread_join(run->workers[i].thread, NULL);

@@ -17,7 +17,7 @@ typedef struct kv_load_options {
     const char *swaps;  /* a file with a line "began installed" (CLOCK_MONOTONIC, ns) for each module that was replaced
                            meanwhile; read at the end; NULL: none */
     const char *report; /* where the results go as lines of "name value"; NULL: nowhere */
-    double seconds;
+    double seconds;     /* or until SIGTERM */
     unsigned workers;
     unsigned connections;
 } kv_load_options;

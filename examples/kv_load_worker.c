@@ -334,7 +334,7 @@ void *kv_load_work(void *argument)
         (void)snprintf(worker->keys[i].name, sizeof worker->keys[i].name, KV_LOAD_PREFIX "%03u/%03zu/%.60s",
                        worker->number, i, worker->load->corpus->documents[i % worker->load->corpus->count].name);
     bulk_load(worker, 0, KEYS_OF_WORKER);
-    while (kv_now() < worker->load->end && worker->failed == 0)
+    while (!kv_load_is_over(worker->load) && worker->failed == 0)
         one_call(worker);
     return NULL;
 }

@@ -54,6 +54,9 @@ typedef struct kv_load_watcher {
 void *kv_load_work(void *worker);
 void *kv_load_watch(void *watcher);
 
+/* Whether workers are to end. */
+bool kv_load_is_over(const kv_load *load);
+
 /* Says what went wrong, for the first few faults of all threads. */
 void kv_load_complain(kv_load *load, const char *format, ...) MRPC_PRINTF(2, 3);
 
