@@ -204,6 +204,8 @@ void mrpc_call_add_outgoing(mrpc_call *call, mrpc_outgoing *outgoing);
 void mrpc_call_drop_outgoing(mrpc_call *call);
 void mrpc_call_drop_last(mrpc_call *call);
 bool mrpc_call_has_room(const mrpc_call *call);
+/* For a call whose sender waits for room: sees to it that it hears of it. Credit comes by itself. */
+void mrpc_call_await_room(mrpc_call *call);
 
 /* --- deliver.c --- */
 void mrpc_call_deliver(mrpc_engine *engine, mrpc_task *task);

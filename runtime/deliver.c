@@ -104,6 +104,27 @@ static void deliver_received(mrpc_call *call)
     }
 }
 
+/* Nobody will receive what comes from now on, but the peer must be able to go on to the end. */
+static void discard(mrpc_call *call)
+{
+    while (call->inbox != NULL) {
+        mrpc_received *received = take(call);
+        uint64_t bytes = received->bytes;
+        mrpc_release(received->message);
+        mrpc_call_consumed(call, bytes);
+    }
+}
+
+static void deliver_end_of_wait(mrpc_call *call)
+{
+    discard(call);
+    if (!call->ended)
+        return;
+    *call->wait->status = status_of(call);
+    call->told = true;
+    complete_wait(call, 0);
+}
+
 static void deliver_blocking(mrpc_call *call)
 {
     if (call->wait == NULL)
@@ -121,11 +142,7 @@ static void deliver_blocking(mrpc_call *call)
             complete_wait(call, call->ended && call->wait->result == 0 ? MRPC_ECLOSED : call->wait->result);
         break;
     case WAIT_END:
-        if (!call->ended)
-            break;
-        *call->wait->status = status_of(call);
-        call->told = true;
-        complete_wait(call, 0);
+        deliver_end_of_wait(call);
         break;
     }
 }
@@ -152,18 +169,21 @@ static void deliver_half_close(mrpc_call *call)
         call->callbacks.on_half_close(call->state, mrpc_call_handle(call));
 }
 
-static bool asked_for_room(mrpc_call *call)
+static bool wants_room(const mrpc_call *call)
 {
-    if (call->exposed && (atomic_load(&call->control) & CONTROL_WRITABLE))
-        return atomic_fetch_and(&call->control, ~(uint64_t)CONTROL_WRITABLE) & CONTROL_WRITABLE;
-    return call->wants_room;
+    return call->wants_room || (call->exposed && (atomic_load(&call->control) & CONTROL_WRITABLE));
 }
 
 static void deliver_room(mrpc_call *call)
 {
-    if (call->ended || call->closing || !mrpc_call_has_room(call) || !asked_for_room(call))
+    if (call->ended || call->closing || !wants_room(call))
         return;
+    if (!mrpc_call_has_room(call)) {
+        mrpc_call_await_room(call);
+        return;
+    }
     call->wants_room = false;
+    (void)atomic_fetch_and(&call->control, ~(uint64_t)CONTROL_WRITABLE);
     if (call->callbacks.on_writable != NULL)
         call->callbacks.on_writable(call->state, mrpc_call_handle(call));
 }

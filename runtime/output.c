@@ -33,6 +33,12 @@ bool mrpc_call_has_room(const mrpc_call *call)
            window_open(call) && connection_has_room(call->session);
 }
 
+void mrpc_call_await_room(mrpc_call *call)
+{
+    if (on_connection(call) && window_open(call) && !connection_has_room(call->session))
+        mrpc_session_block(call->session, call);
+}
+
 /* What a failure to send means for the whole call. */
 static void end_unsendable(mrpc_call *call, int result, const mrpc_error *error)
 {
@@ -64,8 +70,7 @@ static int try_to_send(mrpc_call *call, const void *message, const mrpc_meta *me
         return MRPC_EINVAL;
     if (mrpc_call_has_room(call))
         return send_message(call, message, meta, call->server ? HOLD_TAKEN : HOLD_COPY, &error);
-    if (on_connection(call) && window_open(call) && !connection_has_room(call->session))
-        mrpc_session_block(call->session, call);
+    mrpc_call_await_room(call);
     return MRPC_EAGAIN;
 }
 
@@ -226,4 +231,6 @@ void mrpc_call_output(mrpc_call *call)
         output_server(call);
     else
         output_client(call);
+    if (call->wants_room || (call->exposed && (atomic_load(&call->control) & CONTROL_WRITABLE)))
+        mrpc_call_wake_task(call);
 }

@@ -314,6 +314,7 @@ const setup every_setup[] = {
     {.name = "tcp, io_uring", .address = "tcp://127.0.0.1:0", .poller = MRPC_POLLER_AUTO},
     {.name = "tcp, epoll", .address = "tcp://127.0.0.1:0", .poller = MRPC_POLLER_EPOLL},
     {.name = "tcp, own thread", .address = "tcp://127.0.0.1:0", .thread = true},
+    {.name = "shm", .address = "shm://mrpc-test-"},
     {.name = NULL},
 };
 
@@ -355,7 +356,12 @@ void set_up(fixture *f, const setup *how)
 {
     memset(f, 0, sizeof *f);
     f->setup = how;
-    f->server = start_server(how, how->address);
+    char address[128];
+    if (strncmp(how->address, "shm:", 4) == 0)
+        (void)snprintf(address, sizeof address, "%s%d", how->address, (int)getpid());
+    else
+        (void)snprintf(address, sizeof address, "%s", how->address);
+    f->server = start_server(how, address);
     f->runtime = new_runtime(how);
     f->channel = new_channel(how, f->runtime, echo_server_address(f->server));
     f->ping = echo_Ping_new(mrpc_channel_heap(f->channel));

@@ -416,6 +416,8 @@ void mrpc_shm_push(mrpc_shm_connection *c)
 {
     if (MRPC_UNLIKELY(mrpc_shm_borrow_has_returns(c->borrow)))
         send_returns(c);
+    /* Whoever saw so much in queued() waits for `drained`, though it was only not published yet. */
+    c->was_full |= c->backlog.bytes + c->unpublished > TRANSPORT_QUEUE_LIMIT;
     publish(c);
     while (may_send(c) && send_turn(c))
         publish(c);
