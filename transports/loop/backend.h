@@ -54,8 +54,8 @@ typedef struct mrpc_loop_slot {
 
 struct mrpc_loop {
     const mrpc_loop_backend *backend;
-    void *state; /* the backend's own */
-    mrpc_poller poller;
+    void *state;                        /* the backend's own */
+    const mrpc_loop_backend *preferred; /* that `backend` is, unless epoll stands in for a ring */
     bool started;
     bool running; /* within mrpc_loop_run */
     mrpc_timers timers;
@@ -79,6 +79,13 @@ struct mrpc_loop {
 
     mrpc_buffers buffers;
 };
+
+/* Gives a watch its number; takes it back. ENOMEM, ELIMIT. */
+MRPC_MUST_CHECK int mrpc_loop_slot_take(mrpc_loop *loop, mrpc_watch *watch);
+void mrpc_loop_slot_give(mrpc_loop *loop, mrpc_watch *watch);
+
+/* Arms all watches. ENOMEM, ESYS. */
+MRPC_MUST_CHECK int mrpc_loop_arm_all(mrpc_loop *loop);
 
 /* Runs the watch that `id` belongs to, if it is still there. Returns how many callbacks ran. */
 int mrpc_loop_dispatch(mrpc_loop *loop, uint64_t id, uint32_t events);

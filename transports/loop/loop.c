@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* loop.c - what all loops share: timers, the table of watches, waking, and following the thread that drives */
+/* loop.c - what all loops share: running timers and events, waking, and following the thread that drives */
 #include "config.h"
 
 #include "transports/loop/backend.h"
@@ -12,96 +12,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    FIRST_SLOTS = 16,
-    SETTLED = 256 /* runs in a row by one thread after which the loop trusts that this thread stays */
-};
-
-/* --- watches --- */
-
-static int slots_grow(mrpc_loop *loop)
-{
-    if (loop->slot_count >= UINT32_C(1) << 28)
-        return MRPC_ELIMIT;
-    uint32_t count = loop->slot_count == 0 ? FIRST_SLOTS : loop->slot_count * 2;
-    mrpc_loop_slot *slots = realloc(loop->slots, count * sizeof *slots);
-    if (slots == NULL)
-        return MRPC_ENOMEM;
-    for (uint32_t i = count; i-- > loop->slot_count;) {
-        slots[i] = (mrpc_loop_slot){.generation = 1, .next_free = loop->slot_free};
-        loop->slot_free = i + 1;
-    }
-    loop->slots = slots;
-    loop->slot_count = count;
-    return 0;
-}
-
-static int slot_take(mrpc_loop *loop, mrpc_watch *watch)
-{
-    int failure = loop->slot_free == 0 ? slots_grow(loop) : 0;
-    if (failure != 0)
-        return failure;
-    uint32_t index = loop->slot_free - 1;
-    mrpc_loop_slot *slot = &loop->slots[index];
-    loop->slot_free = slot->next_free;
-    slot->watch = watch;
-    watch->id = (uint64_t)slot->generation << 32 | index;
-    loop->watches++;
-    return 0;
-}
-
-static void slot_give(mrpc_loop *loop, mrpc_watch *watch)
-{
-    uint32_t index = (uint32_t)watch->id;
-    mrpc_loop_slot *slot = &loop->slots[index];
-    *slot = (mrpc_loop_slot){.generation = slot->generation + 1, .next_free = loop->slot_free};
-    if (slot->generation == 0) /* id 0 is nobody's */
-        slot->generation = 1;
-    loop->slot_free = index + 1;
-    loop->watches--;
-    watch->id = 0;
-}
-
-static mrpc_watch *slot_find(const mrpc_loop *loop, uint64_t id)
-{
-    uint32_t index = (uint32_t)id;
-    if (index >= loop->slot_count || loop->slots[index].generation != id >> 32)
-        return NULL;
-    return loop->slots[index].watch;
-}
-
-int mrpc_loop_dispatch(mrpc_loop *loop, uint64_t id, uint32_t events)
-{
-    mrpc_watch *watch = slot_find(loop, id);
-    if (watch == NULL)
-        return 0;
-    watch->ready(watch, events);
-    return 1;
-}
-
-void mrpc_loop_rearm(mrpc_loop *loop, uint64_t id)
-{
-    mrpc_watch *watch = slot_find(loop, id);
-    if (watch != NULL && loop->backend->arm(loop, watch) != 0)
-        watch->ready(watch, LOOP_IN | LOOP_OUT | LOOP_HANGUP | LOOP_ERROR);
-}
-
-static int arm_all(mrpc_loop *loop)
-{
-    for (uint32_t i = 0; i < loop->slot_count; i++) {
-        int failure = loop->slots[i].watch != NULL ? loop->backend->arm(loop, loop->slots[i].watch) : 0;
-        if (failure != 0)
-            return failure;
-    }
-    return 0;
-}
+enum { SETTLED = 256 /* runs in a row by one thread after which the loop trusts that this thread stays */ };
 
 /* --- following the thread that drives --- */
 
 static int begin(mrpc_loop *loop)
 {
     int failure = loop->backend->start(loop);
-    return failure != 0 ? failure : arm_all(loop);
+    return failure != 0 ? failure : mrpc_loop_arm_all(loop);
 }
 
 /* Goes on with another backend. On failure the old one is still there. */
@@ -140,10 +58,9 @@ static int follow(mrpc_loop *loop, bool counts)
         loop->streak = 0;
         return loop->backend->one_thread ? move_to(loop, &mrpc_loop_epoll) : 0;
     }
-    if (loop->backend->poller != loop->poller && counts && loop->exported < 0 &&
-        ++loop->streak > SETTLED + loop->watches) {
+    if (loop->backend != loop->preferred && counts && loop->exported < 0 && ++loop->streak > SETTLED + loop->watches) {
         loop->streak = 0;
-        (void)move_to(loop, mrpc_loop_backend_of(loop->poller)); /* or stays: no harm */
+        (void)move_to(loop, loop->preferred); /* or stays: no harm */
     }
     return 0;
 }
@@ -180,21 +97,26 @@ const mrpc_loop_backend *mrpc_loop_backend_of(mrpc_poller poller)
     }
 }
 
+static int no_backend(mrpc_poller poller, mrpc_error *error)
+{
+    if (poller != MRPC_POLLER_IO_URING)
+        return mrpc_error_set(error, MRPC_EINVAL, "poller %d is none of mrpc_poller", (int)poller);
+    return mrpc_error_set(error, MRPC_ENOTSUP,
+                          "io_uring: this mrpc was built without liburing; use the poller epoll, or build it with "
+                          "liburing-dev installed");
+}
+
 static int open_backend(mrpc_loop *loop, mrpc_poller poller, uint64_t seed, mrpc_error *error)
 {
-    loop->backend = mrpc_loop_backend_of(poller);
-    if (loop->backend == NULL)
-        return poller == MRPC_POLLER_IO_URING
-                   ? mrpc_error_set(error, MRPC_ENOTSUP,
-                                    "io_uring: this mrpc was built without liburing; use the poller epoll, or build it "
-                                    "with liburing-dev installed")
-                   : mrpc_error_set(error, MRPC_EINVAL, "poller %d is none of mrpc_poller", (int)poller);
-    int failure = loop->backend->open(loop, seed, error);
-    if (failure != 0 && poller == MRPC_POLLER_AUTO && loop->backend != &mrpc_loop_epoll) {
-        loop->backend = &mrpc_loop_epoll;
-        failure = loop->backend->open(loop, seed, error);
+    const mrpc_loop_backend *backend = mrpc_loop_backend_of(poller);
+    if (backend == NULL)
+        return no_backend(poller, error);
+    int failure = backend->open(loop, seed, error);
+    if (failure != 0 && poller == MRPC_POLLER_AUTO && backend != &mrpc_loop_epoll) {
+        backend = &mrpc_loop_epoll;
+        failure = backend->open(loop, seed, error);
     }
-    loop->poller = loop->backend->poller;
+    loop->backend = loop->preferred = backend;
     return failure;
 }
 
@@ -214,7 +136,9 @@ static int open_wake(mrpc_loop *loop, mrpc_error *error)
     if (fd < 0)
         return mrpc_error_system(error, errno, "event loop: eventfd");
     loop->wake_watch = (mrpc_watch){.ready = wake_ready, .fd = fd};
-    return slot_take(loop, &loop->wake_watch) != 0 ? mrpc_error_set(error, MRPC_ENOMEM, "event loop: no memory") : 0;
+    return mrpc_loop_slot_take(loop, &loop->wake_watch) != 0
+               ? mrpc_error_set(error, MRPC_ENOMEM, "event loop: no memory")
+               : 0;
 }
 
 int mrpc_loop_new(mrpc_loop **result, mrpc_poller poller, uint64_t seed, mrpc_error *error)
@@ -257,7 +181,7 @@ void mrpc_loop_free(mrpc_loop *loop)
 
 mrpc_poller mrpc_loop_poller(const mrpc_loop *loop)
 {
-    return loop->poller;
+    return loop->preferred->poller;
 }
 
 uint64_t mrpc_loop_now(const mrpc_loop *loop)
@@ -273,14 +197,14 @@ int mrpc_loop_add(mrpc_loop *loop, mrpc_watch *watch)
 {
     if (loop->backend->arm == NULL)
         return MRPC_ENOTSUP;
-    int failure = slot_take(loop, watch);
+    int failure = mrpc_loop_slot_take(loop, watch);
     if (failure != 0 || !loop->started) /* the first run arms it: only then is it known which thread drives */
         return failure;
     failure = follow(loop, false);
     if (failure == 0)
         failure = loop->backend->arm(loop, watch);
     if (failure != 0)
-        slot_give(loop, watch);
+        mrpc_loop_slot_give(loop, watch);
     return failure;
 }
 
@@ -292,7 +216,7 @@ void mrpc_loop_remove(mrpc_loop *loop, mrpc_watch *watch)
         (void)follow(loop, false); /* if that fails, so does the next run, and says it */
         loop->backend->disarm(loop, watch);
     }
-    slot_give(loop, watch);
+    mrpc_loop_slot_give(loop, watch);
 }
 
 int mrpc_loop_start(mrpc_loop *loop, mrpc_timer *timer, uint64_t at)

@@ -20,9 +20,9 @@ typedef struct mrpc_timer mrpc_timer;
 
 enum { LOOP_IN = 1, LOOP_OUT = 2, LOOP_HANGUP = 4, LOOP_ERROR = 8 };
 
-/* A descriptor that is watched, edge-triggered: `ready` runs when it becomes readable, writable, or hangs up (the peer has
- * sent its last byte), or has an error or a notice in its error queue; then read
- * or write until EAGAIN or a short count. The owner of the struct keeps it in place from add to remove. */
+/* A descriptor that is watched, edge-triggered: `ready` runs when it becomes readable, writable, or hangs up (the peer
+ * has sent its last byte), or has an error or a notice in its error queue; then read or write until EAGAIN or a short
+ * count. The owner of the struct keeps it in place from add to remove. */
 struct mrpc_watch {
     void (*ready)(mrpc_watch *watch, uint32_t events);
     int fd;
