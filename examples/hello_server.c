@@ -2,7 +2,7 @@
 /* hello_server.c - the smallest server: hello_server ADDRESS..., e.g. hello_server tcp://0.0.0.0:5000 shm://hello */
 #include <stdio.h>
 
-#include "hello.mrpc.h"
+#include "hello_streams.h"
 
 static void say_hello(hello_Greeter_SayHello_call *call, const hello_HelloRequest *request, void *state)
 {
@@ -44,7 +44,9 @@ static int complain(const mrpc_error *error)
 int main(int argc, char **argv)
 {
     static const hello_Greeter_handlers handlers = {.SayHello = say_hello,
-                                                    .SayHelloInLanguages = say_hello_in_languages};
+                                                    .SayHelloInLanguages = say_hello_in_languages,
+                                                    .SayHelloToAll = hello_to_all,
+                                                    .Chat = hello_chat};
     mrpc_error error = {0};
     mrpc_server *server;
     if (argc < 2) {

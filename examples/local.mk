@@ -5,7 +5,7 @@ if HAVE_PROTOC
 PROTOS += hello kv
 noinst_PROGRAMS += examples/hello_server examples/hello_client examples/kv_server examples/kv_client
 
-examples_hello_server_SOURCES = examples/hello_server.c
+examples_hello_server_SOURCES = examples/hello_server.c examples/hello_streams.c examples/hello_streams.h
 nodist_examples_hello_server_SOURCES = gen/hello.mrpc.c gen/hello.marshal.c
 examples_hello_server_LDADD = libmrpc.la
 examples_hello_client_SOURCES = examples/hello_client.c

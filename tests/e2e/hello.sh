@@ -6,6 +6,7 @@
 hello_client=$top_builddir/examples/hello_client
 start server "$top_builddir/examples/hello_server" tcp://127.0.0.1:0
 expect "greeting" "Hello, world" "$("$hello_client" "$address")"
+expect "chat" "Hello, a/Hello, b/Hello, c" "$("$hello_client" "$address" a b c | paste -sd/)"
 expect "greeting" "Hello, Zoë" "$("$hello_client" "$address" Zoë)"
 
 answer=$("$top_builddir/examples/hello_server" "$address" 2>&1)
