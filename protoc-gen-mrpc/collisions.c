@@ -187,6 +187,14 @@ static void claim_service(registry *r, const schema_service *service, const sche
         claim_method(r, &service->methods[i]);
 }
 
+/* Its tables and its marshal module. */
+static void claim_file(registry *r, const schema_file *file)
+{
+    const origin from = {file->name, file, &file->syntax_location};
+    claim_joined(r, "mrpc_file", "_", file->c_symbol, &from);
+    claim_joined(r, "mrpc_module", "_", file->c_symbol, &from);
+}
+
 #undef CLAIM_ALL
 #undef SUFFIX_NAME
 
@@ -194,6 +202,7 @@ int collisions_check(schema_file *const *files, size_t count, gen_arena *arena, 
 {
     registry r = {.buckets = arena_alloc(arena, BUCKETS, sizeof(claim *)), .arena = arena, .list = list};
     for (size_t i = 0; r.buckets != NULL && i < count; i++) {
+        claim_file(&r, files[i]);
         for (size_t j = 0; j < files[i]->enum_count; j++)
             claim_enum(&r, files[i]->enums[j]);
         for (size_t j = 0; j < files[i]->all_message_count; j++)

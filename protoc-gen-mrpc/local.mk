@@ -26,6 +26,7 @@ protoc_gen_mrpc_protoc_gen_mrpc_SOURCES = \
 	protoc-gen-mrpc/marshal_native_take.c \
 	protoc-gen-mrpc/marshal_parts.c protoc-gen-mrpc/marshal_parts.h \
 	protoc-gen-mrpc/marshal_vectors.c \
+	protoc-gen-mrpc/member_names.c \
 	protoc-gen-mrpc/names.c protoc-gen-mrpc/names.h \
 	protoc-gen-mrpc/options.c protoc-gen-mrpc/options.h \
 	protoc-gen-mrpc/output.c protoc-gen-mrpc/output.h \

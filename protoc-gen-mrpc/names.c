@@ -12,9 +12,13 @@ typedef struct naming {
     const schema_file *file;
 } naming;
 
-/* Whether `name`, with the underscores at its end taken away, is what `reserved` refuses. So the escaped form of one
- * name is never the plain form of another. */
-static bool is_reserved(const char *name, bool (*reserved)(const char *name))
+bool names_taken(const char *name, const char *taken)
+{
+    size_t size = strlen(taken);
+    return strncmp(name, taken, size) == 0 && name[size + strspn(name + size, "_")] == '\0';
+}
+
+bool names_reserved(const char *name, bool (*reserved)(const char *name))
 {
     char stem[64];
     size_t size = strlen(name);
@@ -30,8 +34,6 @@ static bool is_reserved(const char *name, bool (*reserved)(const char *name))
 /* What the library itself may declare. */
 static bool is_library_name(const char *name)
 {
-    if (strncmp(name, "MRPC_", 5) == 0)
-        return true;
     if (strncmp(name, "mrpc_", 5) != 0)
         return false;
     for (; *name != '\0'; name++)
@@ -50,7 +52,7 @@ static bool is_bad_global(const char *name)
 static const char *global_name(naming *n, const char *scope, const char *name, bool (*suffix)(const char *name))
 {
     const char *whole = arena_printf(n->arena, "%s%s", scope, name);
-    bool escape = is_reserved(whole, is_bad_global) || (suffix != NULL && is_reserved(name, suffix));
+    bool escape = names_reserved(whole, is_bad_global) || (suffix != NULL && names_reserved(name, suffix));
     return escape ? arena_printf(n->arena, "%s_", whole) : whole;
 }
 
@@ -62,46 +64,12 @@ static void name_enum(naming *n, schema_enum *enumeration, const char *scope, bo
         enumeration->values[i].c_name = global_name(n, scope, enumeration->values[i].name, suffix);
 }
 
-/* Whether the struct of the message has a member of that name besides its fields and unions. */
-static bool is_derived_member(const schema_message *message, const char *name)
-{
-    if (strcmp(name, "base") == 0)
-        return true;
-    for (size_t i = 0; strncmp(name, "has_", 4) == 0 && i < message->field_count; i++)
-        if (schema_has_flag(message->fields[i]) && strcmp(name + 4, message->fields[i]->name) == 0)
-            return true;
-    size_t size = strlen(name);
-    for (size_t i = 0; size > 5 && strcmp(name + size - 5, "_case") == 0 && i < message->oneof_count; i++)
-        if (strlen(message->oneofs[i]->name) == size - 5 && strncmp(name, message->oneofs[i]->name, size - 5) == 0)
-            return true;
-    return false;
-}
-
-/* Members of a union have no neighbours but each other. */
-static const char *member_name(naming *n, const schema_message *message, const char *name, bool in_union)
-{
-    bool escape = is_reserved(name, names_reserved_word) || (!in_union && is_derived_member(message, name));
-    return escape ? arena_printf(n->arena, "%s_", name) : name;
-}
-
-/* An entry of a map is called after its field, not after the CamelCase name that protoc makes up for it. */
-static void name_members(naming *n, schema_message *message)
-{
-    for (size_t i = 0; i < message->field_count; i++) {
-        schema_field *field = message->fields[i];
-        field->c_name = member_name(n, message, field->name, field->oneof != NULL);
-        if (field->is_map)
-            field->message->c_name = arena_printf(n->arena, "%s_%s_entry", message->c_name, field->c_name);
-    }
-    for (size_t i = 0; i < message->oneof_count; i++)
-        message->oneofs[i]->c_name = member_name(n, message, message->oneofs[i]->name, false);
-}
-
+/* Entries of maps are called after their fields, see member_names.c. */
 static void name_message(naming *n, schema_message *message, const char *scope, bool (*suffix)(const char *name))
 {
-    if (!message->is_map_entry)
-        message->c_name = global_name(n, scope, message->name, suffix);
-    name_members(n, message);
+    if (message->is_map_entry)
+        return;
+    message->c_name = global_name(n, scope, message->name, suffix);
     const char *inner = arena_printf(n->arena, "%s_", message->c_name);
     for (size_t i = 0; i < message->message_count; i++)
         name_message(n, message->messages[i], inner, names_message_suffix);
@@ -133,19 +101,18 @@ static const char *scalar_list(gen_arena *arena, const schema_field *field)
     return arena_printf(arena, "mrpc_%.*s_list", (int)size, type);
 }
 
-/* The types of members need the names of all messages of the file, hence a pass of their own. */
+/* The types of members need the names of all messages of the file, hence a pass of their own; those of maps need the
+ * names of members, see member_names.c. */
 static void type_field(naming *n, schema_field *field)
 {
     bool is_message = field->type == MRPC_TYPE_MESSAGE || field->type == MRPC_TYPE_GROUP;
     if (field->is_map)
-        field->c_element = field->message->c_name;
-    else if (is_message)
+        return;
+    if (is_message)
         field->c_element = arena_printf(n->arena, "%s *", field->message->c_name);
     else
         field->c_element = field->type == MRPC_TYPE_ENUM ? field->enumeration->c_name : scalar_type(field->type);
-    if (field->is_map)
-        field->c_type = arena_printf(n->arena, "%s_%s_map", field->parent->c_name, field->c_name);
-    else if (field->repeated)
+    if (field->repeated)
         field->c_type =
             is_message ? arena_printf(n->arena, "%s_list", field->message->c_name) : scalar_list(n->arena, field);
     else
@@ -167,7 +134,7 @@ static void name_service(naming *n, schema_service *service)
     for (size_t i = 0; i < service->method_count; i++) {
         schema_method *method = &service->methods[i];
         method->c_name = global_name(n, inner, method->name, names_service_suffix);
-        bool escape = is_reserved(method->name, names_reserved_word);
+        bool escape = names_reserved(method->name, names_reserved_word);
         method->c_member = escape ? arena_printf(n->arena, "%s_", method->name) : method->name;
     }
 }
@@ -203,6 +170,8 @@ int names_assign(schema_file *file, const gen_options *options, gen_arena *arena
         name_message(&n, file->messages[i], file->c_prefix, NULL);
     for (size_t i = 0; i < file->message_count; i++)
         type_message(&n, file->messages[i]);
+    for (size_t i = 0; i < file->message_count; i++)
+        names_assign_members(file->messages[i], arena);
     for (size_t i = 0; i < file->service_count; i++)
         name_service(&n, &file->services[i]);
     return arena->failed ? MRPC_ENOMEM : 0;

@@ -11,7 +11,19 @@
 /* Fills the c_… members of a file; those of its imports must be filled. Returns 0 or MRPC_ENOMEM. */
 int names_assign(schema_file *file, const gen_options *options, gen_arena *arena);
 
-/* Whether a name may not be used in C as it is: a keyword of C or C++, a well-known macro. For members. */
+/* The part of it for a message and those nested in it: names of fields and oneofs, names and types of maps. The types
+ * of all other fields must be known. What goes wrong is in arena->failed. */
+void names_assign_members(schema_message *message, gen_arena *arena);
+
+/* Whether `name` is `taken`, or that and nothing but underscores: so the escaped form of one name, which has one more
+ * at its end, is never the plain form of another. */
+bool names_taken(const char *name, const char *taken);
+
+/* The same where `reserved` says what is taken. */
+bool names_reserved(const char *name, bool (*reserved)(const char *name));
+
+/* Whether a name may not be used in C as it is: a keyword of C or C++, a well-known macro, one of the library. For
+ * members. */
 bool names_reserved_word(const char *name);
 
 /* Whether a name may not stand at the top of a file: what names_reserved_word() says, and what libc declares. */

@@ -36,6 +36,8 @@ bool names_reserved_word(const char *name)
     /* Names of the implementation: __unix__, __LINE__, _Bool, _Generic. */
     if (name[0] == '_' && (name[1] == '_' || isupper((unsigned char)name[1])))
         return true;
+    if (strncmp(name, "MRPC_", 5) == 0) /* macros of the library */
+        return true;
     return is_one_of(name, keywords, sizeof keywords / sizeof *keywords) ||
            is_one_of(name, macro_names, sizeof macro_names / sizeof *macro_names);
 }

@@ -261,14 +261,16 @@ static void write_call_callbacks(const stub *s)
             "\n");
 }
 
+/* With the word struct, because a method may have the name of its request, which C++ would take for that of the member.
+ */
 static void write_handlers(const schema_service *service, output *out)
 {
     output_printf(out, "typedef struct %s_handlers {\n", service->c_name);
     for (size_t i = 0; i < service->method_count; i++) {
         const schema_method *method = &service->methods[i];
         generate_comment(out, 4, &method->location, method->deprecated);
-        output_fill(out, "    void (*$F$)($M$_call *call, const $Q$ *request, void *state);\n", "F", method->c_member,
-                    "M", method->c_name, "Q", method->request->c_name, NULL);
+        output_fill(out, "    void (*$F$)(struct $M$_call *call, const struct $Q$ *request, void *state);\n", "F",
+                    method->c_member, "M", method->c_name, "Q", method->request->c_name, NULL);
     }
     if (service->method_count == 0)
         output_text(out, "    void (*none)(void); /* the service has no methods */\n");

@@ -48,17 +48,47 @@ typedef struct mrpc_string__list {
     size_t size;
     size_t capacity;
 } mrpc_string__list;
+typedef struct mrpc_ mrpc_;
+typedef struct mrpc__list {
+    mrpc_ **data;
+    size_t size;
+    size_t capacity;
+} mrpc__list;
+typedef struct std_ std_;
+typedef struct std__list {
+    std_ **data;
+    size_t size;
+    size_t capacity;
+} std__list;
+typedef struct FILE_ FILE_;
+typedef struct FILE__list {
+    FILE_ **data;
+    size_t size;
+    size_t capacity;
+} FILE__list;
 typedef struct Point Point;
 typedef struct Point_list {
     Point **data;
     size_t size;
     size_t capacity;
 } Point_list;
+typedef struct Line Line;
+typedef struct Line_list {
+    Line **data;
+    size_t size;
+    size_t capacity;
+} Line_list;
+typedef struct Line_points_entry Line_points_entry;
 typedef struct message__name_map {
     message__name_entry *data; /* by key */
     size_t size;
     size_t capacity;
 } message__name_map;
+typedef struct Line_points_map {
+    Line_points_entry *data; /* by key */
+    size_t size;
+    size_t capacity;
+} Line_points_map;
 
 typedef int32_t Word;
 enum {
@@ -99,10 +129,48 @@ struct mrpc_string_ {
     mrpc_message base;
 };
 
+/* mrpc_type, std::, FILE */
+struct mrpc_ {
+    mrpc_message base;
+};
+
+struct std_ {
+    mrpc_message base;
+};
+
+struct FILE_ {
+    mrpc_message base;
+};
+
 struct Point {
     mrpc_message base;
     int32_t x;
     int32_t y;
+};
+
+typedef enum Line_end_case {
+    Line_end_NOT_SET = 0,
+    Line_end_closed = 6,
+    Line_end_Line_end_case_ = 7
+} Line_end_case;
+
+struct Line {
+    mrpc_message base;
+    Point *Point_;
+    Point_list Point_list_;
+    Line_points_map points;
+    union {
+        Point *closed;
+        int32_t Line_end_case_;
+    } end;
+    Word Word_;
+    int32_t Line_points_map_;
+    Line_end_case end_case;
+};
+
+struct Line_points_entry {
+    mrpc_string key;
+    Point *value;
 };
 
 extern const mrpc_enum Word_enum;
@@ -112,7 +180,12 @@ extern const mrpc_type time__type;
 extern const mrpc_type message__type;
 extern const mrpc_type message__name_entry_type;
 extern const mrpc_type mrpc_string__type;
+extern const mrpc_type mrpc__type;
+extern const mrpc_type std__type;
+extern const mrpc_type FILE__type;
 extern const mrpc_type Point_type;
+extern const mrpc_type Line_type;
+extern const mrpc_type Line_points_entry_type;
 
 static inline const char *Word_name(Word value)
 {
@@ -406,6 +479,153 @@ MRPC_MUST_CHECK static inline int mrpc_string__decode(
     return result;
 }
 
+MRPC_MUST_CHECK static inline mrpc_ *mrpc__new(mrpc_heap *heap)
+{
+    return (mrpc_ *)mrpc_message_new(&mrpc__type, heap);
+}
+
+MRPC_MUST_CHECK static inline mrpc_ *mrpc__new_in(void *owner)
+{
+    return (mrpc_ *)mrpc_message_new_in(&mrpc__type, owner);
+}
+
+static inline void mrpc__init(mrpc_ *message)
+{
+    mrpc_message_init(&mrpc__type, message);
+}
+
+MRPC_MUST_CHECK static inline mrpc_ *mrpc__copy(const mrpc_ *message, mrpc_heap *heap)
+{
+    return (mrpc_ *)mrpc_message_copy(&mrpc__type, message, heap);
+}
+
+MRPC_MUST_CHECK static inline mrpc_ *mrpc__copy_in(const mrpc_ *message, void *owner)
+{
+    return (mrpc_ *)mrpc_message_copy_in(&mrpc__type, message, owner);
+}
+
+static inline bool mrpc__equal(const mrpc_ *a, const mrpc_ *b)
+{
+    return mrpc_message_equal(&mrpc__type, a, b);
+}
+
+static inline size_t mrpc__text(const mrpc_ *message, char *buffer, size_t size)
+{
+    return mrpc_message_text(&mrpc__type, message, buffer, size);
+}
+
+MRPC_MUST_CHECK static inline int64_t mrpc__encode(const mrpc_ *message, void *buffer, size_t size)
+{
+    return mrpc_message_encode(&mrpc__type, message, buffer, size);
+}
+
+MRPC_MUST_CHECK static inline int mrpc__decode(
+        const void *data, size_t size, mrpc_heap *heap, mrpc_ **message, mrpc_error *error)
+{
+    void *made = NULL;
+    int result = mrpc_message_decode(&mrpc__type, data, size, heap, &made, error);
+    *message = (mrpc_ *)made;
+    return result;
+}
+
+MRPC_MUST_CHECK static inline std_ *std__new(mrpc_heap *heap)
+{
+    return (std_ *)mrpc_message_new(&std__type, heap);
+}
+
+MRPC_MUST_CHECK static inline std_ *std__new_in(void *owner)
+{
+    return (std_ *)mrpc_message_new_in(&std__type, owner);
+}
+
+static inline void std__init(std_ *message)
+{
+    mrpc_message_init(&std__type, message);
+}
+
+MRPC_MUST_CHECK static inline std_ *std__copy(const std_ *message, mrpc_heap *heap)
+{
+    return (std_ *)mrpc_message_copy(&std__type, message, heap);
+}
+
+MRPC_MUST_CHECK static inline std_ *std__copy_in(const std_ *message, void *owner)
+{
+    return (std_ *)mrpc_message_copy_in(&std__type, message, owner);
+}
+
+static inline bool std__equal(const std_ *a, const std_ *b)
+{
+    return mrpc_message_equal(&std__type, a, b);
+}
+
+static inline size_t std__text(const std_ *message, char *buffer, size_t size)
+{
+    return mrpc_message_text(&std__type, message, buffer, size);
+}
+
+MRPC_MUST_CHECK static inline int64_t std__encode(const std_ *message, void *buffer, size_t size)
+{
+    return mrpc_message_encode(&std__type, message, buffer, size);
+}
+
+MRPC_MUST_CHECK static inline int std__decode(
+        const void *data, size_t size, mrpc_heap *heap, std_ **message, mrpc_error *error)
+{
+    void *made = NULL;
+    int result = mrpc_message_decode(&std__type, data, size, heap, &made, error);
+    *message = (std_ *)made;
+    return result;
+}
+
+MRPC_MUST_CHECK static inline FILE_ *FILE__new(mrpc_heap *heap)
+{
+    return (FILE_ *)mrpc_message_new(&FILE__type, heap);
+}
+
+MRPC_MUST_CHECK static inline FILE_ *FILE__new_in(void *owner)
+{
+    return (FILE_ *)mrpc_message_new_in(&FILE__type, owner);
+}
+
+static inline void FILE__init(FILE_ *message)
+{
+    mrpc_message_init(&FILE__type, message);
+}
+
+MRPC_MUST_CHECK static inline FILE_ *FILE__copy(const FILE_ *message, mrpc_heap *heap)
+{
+    return (FILE_ *)mrpc_message_copy(&FILE__type, message, heap);
+}
+
+MRPC_MUST_CHECK static inline FILE_ *FILE__copy_in(const FILE_ *message, void *owner)
+{
+    return (FILE_ *)mrpc_message_copy_in(&FILE__type, message, owner);
+}
+
+static inline bool FILE__equal(const FILE_ *a, const FILE_ *b)
+{
+    return mrpc_message_equal(&FILE__type, a, b);
+}
+
+static inline size_t FILE__text(const FILE_ *message, char *buffer, size_t size)
+{
+    return mrpc_message_text(&FILE__type, message, buffer, size);
+}
+
+MRPC_MUST_CHECK static inline int64_t FILE__encode(const FILE_ *message, void *buffer, size_t size)
+{
+    return mrpc_message_encode(&FILE__type, message, buffer, size);
+}
+
+MRPC_MUST_CHECK static inline int FILE__decode(
+        const void *data, size_t size, mrpc_heap *heap, FILE_ **message, mrpc_error *error)
+{
+    void *made = NULL;
+    int result = mrpc_message_decode(&FILE__type, data, size, heap, &made, error);
+    *message = (FILE_ *)made;
+    return result;
+}
+
 MRPC_MUST_CHECK static inline Point *Point_new(mrpc_heap *heap)
 {
     return (Point *)mrpc_message_new(&Point_type, heap);
@@ -455,10 +675,116 @@ MRPC_MUST_CHECK static inline int Point_decode(
     return result;
 }
 
+MRPC_MUST_CHECK static inline Line *Line_new(mrpc_heap *heap)
+{
+    return (Line *)mrpc_message_new(&Line_type, heap);
+}
+
+MRPC_MUST_CHECK static inline Line *Line_new_in(void *owner)
+{
+    return (Line *)mrpc_message_new_in(&Line_type, owner);
+}
+
+static inline void Line_init(Line *message)
+{
+    mrpc_message_init(&Line_type, message);
+}
+
+MRPC_MUST_CHECK static inline Line *Line_copy(const Line *message, mrpc_heap *heap)
+{
+    return (Line *)mrpc_message_copy(&Line_type, message, heap);
+}
+
+MRPC_MUST_CHECK static inline Line *Line_copy_in(const Line *message, void *owner)
+{
+    return (Line *)mrpc_message_copy_in(&Line_type, message, owner);
+}
+
+static inline bool Line_equal(const Line *a, const Line *b)
+{
+    return mrpc_message_equal(&Line_type, a, b);
+}
+
+static inline size_t Line_text(const Line *message, char *buffer, size_t size)
+{
+    return mrpc_message_text(&Line_type, message, buffer, size);
+}
+
+MRPC_MUST_CHECK static inline int64_t Line_encode(const Line *message, void *buffer, size_t size)
+{
+    return mrpc_message_encode(&Line_type, message, buffer, size);
+}
+
+MRPC_MUST_CHECK static inline int Line_decode(
+        const void *data, size_t size, mrpc_heap *heap, Line **message, mrpc_error *error)
+{
+    void *made = NULL;
+    int result = mrpc_message_decode(&Line_type, data, size, heap, &made, error);
+    *message = (Line *)made;
+    return result;
+}
+
+MRPC_MUST_CHECK static inline Point *Line_make_Point_(Line *message)
+{
+    Point *made = (Point *)mrpc_message_new_in(&Point_type, message);
+    if (made == NULL)
+        return NULL;
+    message->Point_ = made;
+    return made;
+}
+
+MRPC_MUST_CHECK static inline Point *Line_add_Point_list_(Line *message)
+{
+    return (Point *)mrpc_message_list_add(message, &message->Point_list_, &Point_type);
+}
+
+static inline const Point *Line_get_points(const Line *message, const char *key)
+{
+    const mrpc_string name = {(char *)(uintptr_t)key, strlen(key)};
+    const Line_points_entry *entry = (const Line_points_entry *)mrpc_map_find(&Line_points_entry_type, &message->points, &name);
+    return entry != NULL ? entry->value : NULL;
+}
+
+MRPC_MUST_CHECK static inline Point *Line_put_points(Line *message, const char *key)
+{
+    const mrpc_string name = {(char *)(uintptr_t)key, strlen(key)};
+    Line_points_entry *entry = (Line_points_entry *)mrpc_map_insert(&Line_points_entry_type, message, &message->points, &name);
+    return entry != NULL ? entry->value : NULL;
+}
+
+static inline bool Line_remove_points(Line *message, const char *key)
+{
+    const mrpc_string name = {(char *)(uintptr_t)key, strlen(key)};
+    return mrpc_map_remove(&Line_points_entry_type, &message->points, &name);
+}
+
+MRPC_MUST_CHECK static inline Point *Line_make_closed(Line *message)
+{
+    Point *made = (Point *)mrpc_message_new_in(&Point_type, message);
+    if (made == NULL)
+        return NULL;
+    message->end.closed = made;
+    message->end_case = Line_end_closed;
+    return made;
+}
+
+static inline void Line_set_Line_end_case_(Line *message, int32_t value)
+{
+    message->end.Line_end_case_ = value;
+    message->end_case = Line_end_Line_end_case_;
+}
+
+static inline void Line_clear_end(Line *message)
+{
+    memset(&message->end, 0, sizeof message->end);
+    message->end_case = Line_end_NOT_SET;
+}
+
 extern const mrpc_service unix__service;
-extern const mrpc_method unix__methods[1];
+extern const mrpc_method unix__methods[2];
 
 typedef struct unix__fork_call unix__fork_call;
+typedef struct unix__Point_call unix__Point_call;
 
 static inline mrpc_status unix__fork(
         mrpc_channel *channel, const Point *request, const Point **reply,
@@ -533,8 +859,84 @@ static inline int unix__fork_set_callbacks(
     return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);
 }
 
+/* As its request. */
+static inline mrpc_status unix__Point(
+        mrpc_channel *channel, const Point *request, const Point **reply,
+        const mrpc_call_options *options)
+{
+    const void *message = NULL;
+    mrpc_status status = mrpc_call_unary(
+        channel, &unix__methods[1], request, reply != NULL ? &message : NULL, options);
+    if (reply != NULL)
+        *reply = (const Point *)message;
+    return status;
+}
+
+typedef void (*unix__Point_callback)(void *state, const mrpc_status *status, const Point *reply);
+
+MRPC_MUST_CHECK static inline int unix__Point_start(
+        mrpc_channel *channel, const Point *request,
+        const mrpc_call_options *options, unix__Point_callback callback,
+        void *state, mrpc_call **call)
+{
+    mrpc_unary_callback untyped = (mrpc_unary_callback)(void (*)(void))callback;
+    return mrpc_call_unary_start(channel, &unix__methods[1], request, options, untyped, state, call);
+}
+
+MRPC_MUST_CHECK static inline int unix__Point_submit(
+        mrpc_channel *channel, const Point *request,
+        const mrpc_call_options *options, mrpc_queue *queue, void *tag,
+        mrpc_unary_result *result)
+{
+    return mrpc_call_unary_submit(channel, &unix__methods[1], request, options, queue, tag, result);
+}
+
+static inline const Point *unix__Point_result(const mrpc_unary_result *result)
+{
+    return (const Point *)result->reply;
+}
+
+static inline mrpc_call *unix__Point_untyped(unix__Point_call *call)
+{
+    return (mrpc_call *)call;
+}
+
+static inline mrpc_heap *unix__Point_heap(unix__Point_call *call)
+{
+    return mrpc_call_heap((mrpc_call *)call);
+}
+
+static inline int unix__Point_reply(unix__Point_call *call, Point *message)
+{
+    return mrpc_call_reply((mrpc_call *)call, message);
+}
+
+#define unix__Point_fail(call, ...) mrpc_call_fail(unix__Point_untyped(call), __VA_ARGS__)
+
+typedef struct unix__Point_call_callbacks {
+    void (*on_message)(void *state, unix__Point_call *call, const Point *message);
+    void (*on_half_close)(void *state, unix__Point_call *call);
+    void (*on_writable)(void *state, unix__Point_call *call);
+    void (*on_end)(void *state, unix__Point_call *call, const mrpc_status *status);
+} unix__Point_call_callbacks;
+
+static inline int unix__Point_set_callbacks(
+        unix__Point_call *call, const unix__Point_call_callbacks *callbacks, void *state)
+{
+    const mrpc_call_callbacks untyped = {
+        sizeof(mrpc_call_callbacks),
+        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+    };
+    return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);
+}
+
 typedef struct unix__handlers {
-    void (*fork)(unix__fork_call *call, const Point *request, void *state);
+    void (*fork)(struct unix__fork_call *call, const struct Point *request, void *state);
+    /* As its request. */
+    void (*Point)(struct unix__Point_call *call, const struct Point *request, void *state);
 } unix__handlers;
 
 MRPC_MUST_CHECK static inline int unix__serve(
@@ -542,6 +944,7 @@ MRPC_MUST_CHECK static inline int unix__serve(
 {
     const mrpc_handler untyped[] = {
         (mrpc_handler)(void (*)(void))handlers->fork,
+        (mrpc_handler)(void (*)(void))handlers->Point,
     };
     return mrpc_server_add(server, &unix__service, untyped, state);
 }

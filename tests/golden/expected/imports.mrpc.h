@@ -260,7 +260,7 @@ static inline int golden_imports_Elsewhere_Unary_set_callbacks(
 }
 
 typedef struct golden_imports_Elsewhere_handlers {
-    void (*Unary)(golden_imports_Elsewhere_Unary_call *call, const golden_dep_Common *request, void *state);
+    void (*Unary)(struct golden_imports_Elsewhere_Unary_call *call, const struct golden_dep_Common *request, void *state);
 } golden_imports_Elsewhere_handlers;
 
 MRPC_MUST_CHECK static inline int golden_imports_Elsewhere_serve(

@@ -30,6 +30,18 @@ typedef struct golden_names_Injective_list {
     size_t size;
     size_t capacity;
 } golden_names_Injective_list;
+typedef struct golden_names_Flags golden_names_Flags;
+typedef struct golden_names_Flags_list {
+    golden_names_Flags **data;
+    size_t size;
+    size_t capacity;
+} golden_names_Flags_list;
+typedef struct golden_names_Types golden_names_Types;
+typedef struct golden_names_Types_list {
+    golden_names_Types **data;
+    size_t size;
+    size_t capacity;
+} golden_names_Types_list;
 typedef struct golden_names_Outer golden_names_Outer;
 typedef struct golden_names_Outer_list {
     golden_names_Outer **data;
@@ -151,11 +163,57 @@ struct golden_names_Members_union__entry {
     int32_t value;
 };
 
+typedef enum golden_names_Injective_default__case {
+    golden_names_Injective_default__NOT_SET = 0,
+    golden_names_Injective_default__first = 6
+} golden_names_Injective_default__case;
+
 /* An escaped name is not free any more. */
 struct golden_names_Injective {
     mrpc_message base;
     int32_t class___;
     int32_t klass_;
+    /* Free: what stands beside the field below is has_new_. */
+    int32_t has_new;
+    int32_t new_;
+    /* Free: the case of the oneof below is default__case. */
+    int32_t default_case;
+    union {
+        int32_t first;
+    } default_;
+    golden_names_Injective_default__case default__case;
+    bool has_new_;
+};
+
+/* Not free for that reason. */
+struct golden_names_Flags {
+    mrpc_message base;
+    int32_t class_;
+    bool has_class__;
+    bool has_class_;
+};
+
+typedef enum golden_names_Types_MRPC_NATIVE__case {
+    golden_names_Types_MRPC_NATIVE__NOT_SET = 0,
+    golden_names_Types_MRPC_NATIVE__MRPC_API_ = 5,
+    golden_names_Types_MRPC_NATIVE__uint32_t_ = 6
+} golden_names_Types_MRPC_NATIVE__case;
+
+/* C++ takes no member that is called as its type, or as that of another member. */
+struct golden_names_Types {
+    mrpc_message base;
+    mrpc_bytes mrpc_message_;
+    mrpc_string_list mrpc_string_list_;
+    mrpc_string mrpc_string_;
+    int32_t int32_t_;
+    union {
+        int32_t MRPC_API_;
+        int32_t uint32_t_;
+    } MRPC_NATIVE_;
+    golden_names_Types_MRPC_NATIVE__case MRPC_NATIVE__case;
+    uint32_t u;
+    /* Free: no member is of that type. */
+    bool mrpc_bytes_list;
 };
 
 /* What is nested gets names that a generated function could have. */
@@ -199,6 +257,8 @@ struct golden_names_Outer_set_ {
 extern const mrpc_type golden_names_Members_type;
 extern const mrpc_type golden_names_Members_union__entry_type;
 extern const mrpc_type golden_names_Injective_type;
+extern const mrpc_type golden_names_Flags_type;
+extern const mrpc_type golden_names_Types_type;
 extern const mrpc_type golden_names_Outer_type;
 extern const mrpc_enum golden_names_Outer_name__enum;
 extern const mrpc_type golden_names_Outer_new__type;
@@ -398,6 +458,171 @@ MRPC_MUST_CHECK static inline int golden_names_Injective_decode(
     int result = mrpc_message_decode(&golden_names_Injective_type, data, size, heap, &made, error);
     *message = (golden_names_Injective *)made;
     return result;
+}
+
+static inline void golden_names_Injective_set_new_(golden_names_Injective *message, int32_t value)
+{
+    message->new_ = value;
+    message->has_new_ = true;
+}
+
+static inline void golden_names_Injective_set_first(golden_names_Injective *message, int32_t value)
+{
+    message->default_.first = value;
+    message->default__case = golden_names_Injective_default__first;
+}
+
+static inline void golden_names_Injective_clear_default_(golden_names_Injective *message)
+{
+    memset(&message->default_, 0, sizeof message->default_);
+    message->default__case = golden_names_Injective_default__NOT_SET;
+}
+
+MRPC_MUST_CHECK static inline golden_names_Flags *golden_names_Flags_new(mrpc_heap *heap)
+{
+    return (golden_names_Flags *)mrpc_message_new(&golden_names_Flags_type, heap);
+}
+
+MRPC_MUST_CHECK static inline golden_names_Flags *golden_names_Flags_new_in(void *owner)
+{
+    return (golden_names_Flags *)mrpc_message_new_in(&golden_names_Flags_type, owner);
+}
+
+static inline void golden_names_Flags_init(golden_names_Flags *message)
+{
+    mrpc_message_init(&golden_names_Flags_type, message);
+}
+
+MRPC_MUST_CHECK static inline golden_names_Flags *golden_names_Flags_copy(const golden_names_Flags *message, mrpc_heap *heap)
+{
+    return (golden_names_Flags *)mrpc_message_copy(&golden_names_Flags_type, message, heap);
+}
+
+MRPC_MUST_CHECK static inline golden_names_Flags *golden_names_Flags_copy_in(const golden_names_Flags *message, void *owner)
+{
+    return (golden_names_Flags *)mrpc_message_copy_in(&golden_names_Flags_type, message, owner);
+}
+
+static inline bool golden_names_Flags_equal(const golden_names_Flags *a, const golden_names_Flags *b)
+{
+    return mrpc_message_equal(&golden_names_Flags_type, a, b);
+}
+
+static inline size_t golden_names_Flags_text(const golden_names_Flags *message, char *buffer, size_t size)
+{
+    return mrpc_message_text(&golden_names_Flags_type, message, buffer, size);
+}
+
+MRPC_MUST_CHECK static inline int64_t golden_names_Flags_encode(const golden_names_Flags *message, void *buffer, size_t size)
+{
+    return mrpc_message_encode(&golden_names_Flags_type, message, buffer, size);
+}
+
+MRPC_MUST_CHECK static inline int golden_names_Flags_decode(
+        const void *data, size_t size, mrpc_heap *heap, golden_names_Flags **message, mrpc_error *error)
+{
+    void *made = NULL;
+    int result = mrpc_message_decode(&golden_names_Flags_type, data, size, heap, &made, error);
+    *message = (golden_names_Flags *)made;
+    return result;
+}
+
+static inline void golden_names_Flags_set_class_(golden_names_Flags *message, int32_t value)
+{
+    message->class_ = value;
+    message->has_class_ = true;
+}
+
+MRPC_MUST_CHECK static inline golden_names_Types *golden_names_Types_new(mrpc_heap *heap)
+{
+    return (golden_names_Types *)mrpc_message_new(&golden_names_Types_type, heap);
+}
+
+MRPC_MUST_CHECK static inline golden_names_Types *golden_names_Types_new_in(void *owner)
+{
+    return (golden_names_Types *)mrpc_message_new_in(&golden_names_Types_type, owner);
+}
+
+static inline void golden_names_Types_init(golden_names_Types *message)
+{
+    mrpc_message_init(&golden_names_Types_type, message);
+}
+
+MRPC_MUST_CHECK static inline golden_names_Types *golden_names_Types_copy(const golden_names_Types *message, mrpc_heap *heap)
+{
+    return (golden_names_Types *)mrpc_message_copy(&golden_names_Types_type, message, heap);
+}
+
+MRPC_MUST_CHECK static inline golden_names_Types *golden_names_Types_copy_in(const golden_names_Types *message, void *owner)
+{
+    return (golden_names_Types *)mrpc_message_copy_in(&golden_names_Types_type, message, owner);
+}
+
+static inline bool golden_names_Types_equal(const golden_names_Types *a, const golden_names_Types *b)
+{
+    return mrpc_message_equal(&golden_names_Types_type, a, b);
+}
+
+static inline size_t golden_names_Types_text(const golden_names_Types *message, char *buffer, size_t size)
+{
+    return mrpc_message_text(&golden_names_Types_type, message, buffer, size);
+}
+
+MRPC_MUST_CHECK static inline int64_t golden_names_Types_encode(const golden_names_Types *message, void *buffer, size_t size)
+{
+    return mrpc_message_encode(&golden_names_Types_type, message, buffer, size);
+}
+
+MRPC_MUST_CHECK static inline int golden_names_Types_decode(
+        const void *data, size_t size, mrpc_heap *heap, golden_names_Types **message, mrpc_error *error)
+{
+    void *made = NULL;
+    int result = mrpc_message_decode(&golden_names_Types_type, data, size, heap, &made, error);
+    *message = (golden_names_Types *)made;
+    return result;
+}
+
+static inline int golden_names_Types_set_mrpc_message_(golden_names_Types *message, const void *data, size_t size)
+{
+    mrpc_bytes value = {NULL, 0};
+    int result = mrpc_bytes_set(message, &value, data, size);
+    if (result != 0)
+        return result;
+    message->mrpc_message_ = value;
+    return 0;
+}
+
+static inline int golden_names_Types_add_mrpc_string_list_(golden_names_Types *message, const char *text)
+{
+    return mrpc_string_list_add(message, &message->mrpc_string_list_, text, strlen(text));
+}
+
+static inline int golden_names_Types_set_mrpc_string_(golden_names_Types *message, const char *text)
+{
+    mrpc_string value = {NULL, 0};
+    int result = mrpc_string_set(message, &value, text);
+    if (result != 0)
+        return result;
+    message->mrpc_string_ = value;
+    return 0;
+}
+
+static inline void golden_names_Types_set_MRPC_API_(golden_names_Types *message, int32_t value)
+{
+    message->MRPC_NATIVE_.MRPC_API_ = value;
+    message->MRPC_NATIVE__case = golden_names_Types_MRPC_NATIVE__MRPC_API_;
+}
+
+static inline void golden_names_Types_set_uint32_t_(golden_names_Types *message, int32_t value)
+{
+    message->MRPC_NATIVE_.uint32_t_ = value;
+    message->MRPC_NATIVE__case = golden_names_Types_MRPC_NATIVE__uint32_t_;
+}
+
+static inline void golden_names_Types_clear_MRPC_NATIVE_(golden_names_Types *message)
+{
+    memset(&message->MRPC_NATIVE_, 0, sizeof message->MRPC_NATIVE_);
+    message->MRPC_NATIVE__case = golden_names_Types_MRPC_NATIVE__NOT_SET;
 }
 
 static inline const char *golden_names_Outer_name__name(golden_names_Outer_name_ value)
@@ -1047,9 +1272,9 @@ static inline int golden_names_Service_handlers__set_callbacks(
 }
 
 typedef struct golden_names_Service_handlers {
-    void (*serve)(golden_names_Service_serve__call *call, const golden_names_Outer *request, void *state);
-    void (*delete_)(golden_names_Service_delete_call *call, const golden_names_Outer *request, void *state);
-    void (*handlers)(golden_names_Service_handlers__call *call, const golden_names_Outer *request, void *state);
+    void (*serve)(struct golden_names_Service_serve__call *call, const struct golden_names_Outer *request, void *state);
+    void (*delete_)(struct golden_names_Service_delete_call *call, const struct golden_names_Outer *request, void *state);
+    void (*handlers)(struct golden_names_Service_handlers__call *call, const struct golden_names_Outer *request, void *state);
 } golden_names_Service_handlers;
 
 MRPC_MUST_CHECK static inline int golden_names_Service_serve(

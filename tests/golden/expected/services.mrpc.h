@@ -656,14 +656,14 @@ static inline int golden_services_Oracle_Old_set_callbacks(
 
 typedef struct golden_services_Oracle_handlers {
     /* One question, one answer. */
-    void (*Ask)(golden_services_Oracle_Ask_call *call, const golden_services_Question *request, void *state);
+    void (*Ask)(struct golden_services_Oracle_Ask_call *call, const struct golden_services_Question *request, void *state);
     /* In the end. */
-    void (*AskMuch)(golden_services_Oracle_AskMuch_call *call, const golden_services_Question *request, void *state);
-    void (*Listen)(golden_services_Oracle_Listen_call *call, const golden_services_Question *request, void *state);
-    void (*Talk)(golden_services_Oracle_Talk_call *call, const golden_services_Question *request, void *state);
+    void (*AskMuch)(struct golden_services_Oracle_AskMuch_call *call, const struct golden_services_Question *request, void *state);
+    void (*Listen)(struct golden_services_Oracle_Listen_call *call, const struct golden_services_Question *request, void *state);
+    void (*Talk)(struct golden_services_Oracle_Talk_call *call, const struct golden_services_Question *request, void *state);
     /* No more.
      * Deprecated. */
-    void (*Old)(golden_services_Oracle_Old_call *call, const golden_services_Question *request, void *state);
+    void (*Old)(struct golden_services_Oracle_Old_call *call, const struct golden_services_Question *request, void *state);
 } golden_services_Oracle_handlers;
 
 MRPC_MUST_CHECK static inline int golden_services_Oracle_serve(

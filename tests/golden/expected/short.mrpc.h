@@ -175,7 +175,7 @@ static inline int gs_Service_Method_set_callbacks(
 }
 
 typedef struct gs_Service_handlers {
-    void (*Method)(gs_Service_Method_call *call, const gs_Message *request, void *state);
+    void (*Method)(struct gs_Service_Method_call *call, const struct gs_Message *request, void *state);
 } gs_Service_handlers;
 
 MRPC_MUST_CHECK static inline int gs_Service_serve(
