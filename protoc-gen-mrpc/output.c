@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <mrpc/marshal/text.h>
+
 /* Makes room for `extra` more bytes and a NUL. */
 static bool output_reserve(output *out, size_t extra)
 {
@@ -125,14 +127,44 @@ void output_bytes(output *out, const uint8_t *bytes, size_t size)
     }
 }
 
-/* One line of a comment, with what would end or nest the C comment taken apart. */
+/* Whether a character, of `size` bytes in UTF-8, can stand in a source file: no control character, and none that turns
+ * the direction of what follows, of which compilers warn (https://www.unicode.org/reports/tr9/). */
+static bool is_printable(const uint8_t *character, size_t size)
+{
+    if (size == 1)
+        return (*character >= 0x20 && *character != 0x7f) || *character == '\t';
+    if (size == 2)
+        return character[0] != 0xc2 || character[1] >= 0xa0;
+    bool turns = size == 3 && character[0] == 0xe2 &&
+                 ((character[1] == 0x80 && character[2] >= 0xaa && character[2] <= 0xae) || /* U+202A to U+202E */
+                  (character[1] == 0x81 && character[2] >= 0xa6 && character[2] <= 0xa9));  /* U+2066 to U+2069 */
+    return size != 0 && !turns;
+}
+
+/* What would end or nest the comment, or join its lines (the trigraph for a backslash), is taken apart. */
+static bool needs_space(const char *line, size_t i, size_t size)
+{
+    if (i + 1 == size)
+        return false;
+    if ((line[i] == '*' && line[i + 1] == '/') || (line[i] == '/' && line[i + 1] == '*'))
+        return true;
+    return i + 2 < size && memcmp(line + i, "?\?/", 3) == 0;
+}
+
 static void write_comment_line(output *out, const char *line, size_t size)
 {
     while (size > 0 && (line[size - 1] == ' ' || line[size - 1] == '\t' || line[size - 1] == '\r'))
         size--;
-    for (size_t i = 0; i < size; i++) {
-        output_write(out, line + i, 1);
-        if (i + 1 < size && ((line[i] == '*' && line[i + 1] == '/') || (line[i] == '/' && line[i + 1] == '*')))
+    for (size_t i = 0, length; i < size; i += length) {
+        const uint8_t *character = (const uint8_t *)line + i;
+        length = mrpc_text_sequence(character, size - i);
+        if (is_printable(character, length)) {
+            output_write(out, line + i, length);
+        } else {
+            output_text(out, "?");
+            length = length != 0 ? length : 1;
+        }
+        if (length == 1 && needs_space(line, i, size))
             output_text(out, " ");
     }
 }

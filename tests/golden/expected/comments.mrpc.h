@@ -57,8 +57,11 @@ struct golden_comments_Commented {
      * 	A tab. */
     int32_t spaces;
     /* A backslash at the end of the line \
-     * goes on; a trigraph ??/ does not. */
+     * goes on; a trigraph ? ?/ does not, nor one that ends a line *? ?/
+     * / and begins the next with a slash. */
     int32_t backslash;
+    /* What a terminal obeys (?[31m), and what turns the direction of reading (?, ?), is not carried over. */
+    int32_t control;
     /* "Quotes", 'apostrophes', $dollars$, 100 %, Ünïcödé. */
     int32_t quotes;
     int32_t nothing;
