@@ -208,8 +208,6 @@ int mrpc_upgrade_start(mrpc_runtime *runtime, mrpc_error *error)
     runtime->free_upgrade = free_upgrade;
     if (runtime->control == NULL || *runtime->control == '\0')
         return 0;
-    int result = mrpc_control_start(&upgrade->control, runtime->control, mrpc_upgrade_command, runtime, error);
-    if (result != 0)
-        free_upgrade(runtime);
-    return result;
+    /* On failure the runtime goes, and this with it. */
+    return mrpc_control_start(&upgrade->control, runtime->control, mrpc_upgrade_command, runtime, error);
 }

@@ -23,6 +23,12 @@ expect "status without a marshal module" 1 $?
 expect_words "missing marshal module" "kv.marshal.so" "$answer"
 answer=$("$serve" --listen tcp://127.0.0.1:0 "$work/other.so" 2>&1)
 expect_words "marshal module in place of a service module" "not a service module" "$answer"
+answer=$("$serve" --listen tcp://127.0.0.1:0 --control "$work/none/control" "$work/first.so" 2>&1)
+expect "status with a control socket that cannot be made" 1 $?
+expect_words "control socket that cannot be made" "$work/none/control" "$answer"
+answer=$("$serve" --listen tcp://127.0.0.1:0 --drain soon "$work/first.so" 2>&1)
+expect "status with a wrong --drain" 2 $?
+expect_words "wrong --drain" "--drain soon" "$answer"
 
 start server "$serve" --listen tcp://127.0.0.1:0 --module-path "$work/modules" "$work/first.so"
 server=$process
