@@ -127,8 +127,10 @@ int main(int argc, char **argv)
         puts("mrpc-module " MRPC_VERSION_STRING);
         return EXIT_SUCCESS;
     }
-    if (strcmp(command, "build") == 0)
+    if (strcmp(command, "build") == 0) {
+        argv[1] = argv[0]; /* the name that getopt complains by */
         return build(argc - 1, argv + 1);
+    }
     if (strcmp(command, "inspect") == 0 && argc == 3)
         return module_inspect(argv[2]);
     if (*command != '\0' && strcmp(command, "inspect") != 0)

@@ -2,9 +2,11 @@
 /* mrpc-serve.c - hosts service modules, which can be replaced while it serves */
 #include "config.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -145,10 +147,22 @@ drop_runtime:
     return result == 0 ? DONE : FAILED;
 }
 
-/* False: there is no such option, or too many of it. */
-static bool take_option(serve_options *options, int option)
+static bool take_drain(serve_options *options, const char *text)
 {
     char *end;
+    errno = 0;
+    unsigned long milliseconds = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || milliseconds > UINT32_MAX) {
+        fprintf(stderr, "mrpc-serve: --drain %s: write a number of milliseconds from 0 to %u\n", text, UINT32_MAX);
+        return false;
+    }
+    options->drain_ms = (uint32_t)milliseconds;
+    return true;
+}
+
+/* False: there is no such option, too many of it, or its value is wrong. */
+static bool take_option(serve_options *options, int option)
+{
     switch (option) {
     case 'l':
         return add(&options->addresses, optarg);
@@ -161,8 +175,7 @@ static bool take_option(serve_options *options, int option)
         options->runtime.module_path = optarg;
         return true;
     case 'd':
-        options->drain_ms = (uint32_t)strtoul(optarg, &end, 10);
-        return *end == '\0';
+        return take_drain(options, optarg);
     default:
         return false;
     }
