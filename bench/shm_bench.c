@@ -373,14 +373,17 @@ static double measure(const mode *m, bench_kind kind, uint64_t duration)
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         pin(m->server_core);
-        if (kind == PLAIN)
+        if (kind == PLAIN) {
+            if (write(ready[1], "r", 1) != 1)
+                die("pipe");
             plain_serve(shared, m);
+        }
         transport_serve(name, m, kind, ready[1]);
         _exit(0);
     }
     pin(0);
     char byte;
-    if (kind != PLAIN && read(ready[0], &byte, 1) != 1)
+    if (read(ready[0], &byte, 1) != 1)
         die("pipe");
     double rate = kind == PLAIN ? plain_run(shared, m, duration) : transport_run(name, m, kind, duration);
     kill(child, SIGKILL);

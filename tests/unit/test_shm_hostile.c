@@ -28,6 +28,7 @@
 #include "transports/shm/packet.h"
 
 enum { DATA = SHM_DATA_MIN, SEGMENT = 1 << 20 };
+#define KEY UINT64_C(0x1234567890abcdef)
 
 /* The forged client. */
 typedef struct forged {
@@ -35,7 +36,7 @@ typedef struct forged {
     mrpc_shm_control *control;
     char *data;
     uint64_t head;
-    uint32_t number;
+    uint64_t mark; /* of the next record */
 } forged;
 
 static shm_pair pair;
@@ -65,7 +66,7 @@ static int dial(void)
 
 static mrpc_shm_packet hello(void)
 {
-    return (mrpc_shm_packet){.kind = SHM_HELLO, .data = DATA, .chunk = 65536, .loans = SHM_LOANS};
+    return (mrpc_shm_packet){.kind = SHM_HELLO, .data = DATA, .chunk = 65536, .loans = SHM_LOANS, .key = KEY};
 }
 
 static void run(int rounds)
@@ -76,7 +77,7 @@ static void run(int rounds)
 /* A peer that has greeted properly. */
 static void forge(void)
 {
-    peer = (forged){.socket = dial(), .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .number = 1, .segment = -1};
+    peer = (forged){.socket = dial(), .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .mark = KEY, .segment = -1};
     peer.ring = make_memfd(SHM_CONTROL + DATA, F_SEAL_SHRINK | F_SEAL_GROW);
     char *map = mmap(NULL, SHM_CONTROL + DATA, PROT_READ | PROT_WRITE, MAP_SHARED, peer.ring, 0);
     assert_true(map != MAP_FAILED);
@@ -106,15 +107,37 @@ static void close_server_end(void)
     pair.server.reason.code = 0;
 }
 
+/* Bytes and confirmed bytes as a record's word has them. */
+static uint64_t make_word(uint64_t bytes, uint64_t consumed)
+{
+    return consumed / SHM_LINE << SHM_BYTES_BITS | bytes / 8;
+}
+
+static void write_record(uint64_t mark, uint64_t word, const mrpc_frame *frame, const void *payload, size_t size)
+{
+    char *place = peer.data + peer.head % DATA;
+    memcpy(place + 8, &word, 8);
+    memcpy(place + 16, frame, sizeof *frame);
+    if (size > 0)
+        memcpy(place + 48, payload, size);
+    atomic_store((_Atomic uint64_t *)(void *)place, mark);
+    assert_true(write(peer.wake, &(uint64_t){1}, 8) == 8);
+}
+
+/* A proper record. */
+static void send_frame(const mrpc_frame *frame, const void *payload, size_t size)
+{
+    write_record(peer.mark, make_word(SHM_RECORD_MIN + size, 0), frame, payload, size);
+    peer.mark += SHM_STEP;
+    peer.head += mrpc_shm_pad(SHM_RECORD_MIN + size);
+}
+
 /* The listener still takes proper clients. */
 static void assert_still_serving(void)
 {
     close_server_end();
     forge();
-    mrpc_frame frame = {.type = FRAME_PING};
-    memcpy(peer.data + sizeof(mrpc_shm_record), &frame, sizeof frame);
-    atomic_store((_Atomic uint64_t *)(void *)peer.data, UINT64_C(1) << 32 | SHM_RECORD_MIN);
-    assert_true(write(peer.wake, &(uint64_t){1}, 8) == 8);
+    send_frame(&(mrpc_frame){.type = FRAME_PING}, NULL, 0);
     shm_pair_until(&pair, &pair.server.frames, 1);
     close_server_end();
     forget();
@@ -293,24 +316,6 @@ static void what_was_sealed_cannot_be_changed(void **state)
 
 /* --- records --- */
 
-static void write_record(uint64_t mark, uint64_t consumed, const mrpc_frame *frame, const void *payload, size_t size)
-{
-    char *place = peer.data + peer.head % DATA;
-    memcpy(place + 8, &consumed, 8);
-    memcpy(place + 16, frame, sizeof *frame);
-    if (size > 0)
-        memcpy(place + 48, payload, size);
-    atomic_store((_Atomic uint64_t *)(void *)place, mark);
-    assert_true(write(peer.wake, &(uint64_t){1}, 8) == 8);
-}
-
-/* A proper record. */
-static void send_frame(const mrpc_frame *frame, const void *payload, size_t size)
-{
-    write_record((uint64_t)peer.number++ << 32 | (SHM_RECORD_MIN + size), 0, frame, payload, size);
-    peer.head += mrpc_shm_pad(SHM_RECORD_MIN + size);
-}
-
 static void assert_thrown_out(const char *what)
 {
     run(20);
@@ -332,22 +337,34 @@ static void impossible_records_end_the_connection(void **state)
     mrpc_frame ping = {.type = FRAME_PING};
     static const struct {
         const char *what;
-        uint64_t mark;
-    } marks[] = {
-        {"the number of another record", UINT64_C(2) << 32 | SHM_RECORD_MIN},
-        {"garbage", UINT64_C(0xdeadbeefdeadbeef)},
-        {"a record without a frame", UINT64_C(1) << 32 | 20},
-        {"an empty record", UINT64_C(1) << 32},
-        {"a record beyond the end", UINT64_C(1) << 32 | (DATA + 64)},
-        {"a record of 4 GiB", UINT64_C(1) << 32 | UINT32_MAX},
-        {"a wrap at the start", UINT64_C(1) << 32 | SHM_WRAP},
+        uint64_t bytes;
+    } sizes[] = {
+        {"a record without a frame", 24},
+        {"an empty record", 0},
+        {"a record beyond the end", DATA + 64},
+        {"the largest record that can be named", ((UINT64_C(1) << SHM_BYTES_BITS) - 1) * 8},
+        {"a wrap at the start", SHM_WRAP},
     };
-    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         forge();
-        write_record(marks[i].mark, 0, &ping, NULL, 0);
-        assert_thrown_out(marks[i].what);
+        write_record(KEY, make_word(sizes[i].bytes, 0), &ping, NULL, 0);
+        assert_thrown_out(sizes[i].what);
     }
     assert_still_serving();
+}
+
+static void what_is_no_mark_is_no_record(void **state)
+{
+    (void)state;
+    mrpc_frame ping = {.type = FRAME_PING};
+    const uint64_t marks[] = {0, KEY - SHM_STEP, KEY + SHM_STEP, KEY ^ 1, UINT64_MAX};
+    forge();
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
+        write_record(marks[i], make_word(SHM_RECORD_MIN, 0), &ping, NULL, 0);
+    run(20);
+    assert_int_equal(pair.server.frames + pair.server.closed, 0);
+    close_server_end();
+    forget();
 }
 
 static void a_circle_of_wraps_ends_the_connection(void **state)
@@ -356,8 +373,10 @@ static void a_circle_of_wraps_ends_the_connection(void **state)
     forge();
     mrpc_frame ping = {.type = FRAME_PING};
     send_frame(&ping, NULL, 0);
-    atomic_store((_Atomic uint64_t *)(void *)peer.data, UINT64_C(3) << 32 | SHM_WRAP);
-    write_record(UINT64_C(2) << 32 | SHM_WRAP, 0, &ping, NULL, 0);
+    shm_pair_until(&pair, &pair.server.frames, 1);
+    memcpy(peer.data + 8, &(uint64_t){make_word(SHM_WRAP, 0)}, 8);
+    atomic_store((_Atomic uint64_t *)(void *)peer.data, KEY + 2 * SHM_STEP);
+    write_record(KEY + SHM_STEP, make_word(SHM_WRAP, 0), &ping, NULL, 0);
     assert_thrown_out("a wrap to a wrap");
 }
 
@@ -399,7 +418,7 @@ static void lies_about_what_was_read_end_the_connection(void **state)
     (void)state;
     forge();
     mrpc_frame ping = {.type = FRAME_PING};
-    write_record(UINT64_C(1) << 32 | SHM_RECORD_MIN, 1 << 20, &ping, NULL, 0);
+    write_record(KEY, make_word(SHM_RECORD_MIN, 1 << 20), &ping, NULL, 0);
     assert_thrown_out("a record that confirms too much");
 
     forge();
@@ -706,7 +725,7 @@ static void memory_that_changes_under_the_reader_does_no_harm(void **state)
         pthread_t thread;
         assert_int_equal(pthread_create(&thread, NULL, scribble, &stop), 0);
         reference r = {.size = 4096};
-        write_record(UINT64_C(1) << 32 | 256, 0,
+        write_record(KEY, make_word(256, 0),
                      &(mrpc_frame){.type = FRAME_MESSAGE, .call = 1, .block = 8, .extents = 1, .size = sizeof r}, &r,
                      sizeof r);
         for (int i = 0; i < 10; i++)
@@ -771,6 +790,7 @@ int main(void)
         WITH_SERVER(a_peer_that_leaves_while_greeting_leaves_nothing),
         WITH_SERVER(what_was_sealed_cannot_be_changed),
         WITH_SERVER(impossible_records_end_the_connection),
+        WITH_SERVER(what_is_no_mark_is_no_record),
         WITH_SERVER(a_circle_of_wraps_ends_the_connection),
         WITH_SERVER(impossible_frames_end_the_connection),
         WITH_SERVER(lies_about_what_was_read_end_the_connection),

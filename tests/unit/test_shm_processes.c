@@ -40,7 +40,7 @@ static int teardown(void **state)
 }
 
 /* Runs `play` in a child, which connects to the parent's listener. It has a pair of its own, with the client's end. */
-static pid_t start_client(void (*play)(shm_pair *))
+static pid_t start_client_that_keeps(bool keep, void (*play)(shm_pair *))
 {
     pid_t child = fork();
     assert_true(child >= 0);
@@ -57,12 +57,18 @@ static pid_t start_client(void (*play)(shm_pair *))
     if (mrpc_transport_shm.connect(&connection, pair.name, &client_setup, NULL) != 0)
         _exit(91);
     shm_end_observe(&mine.client, connection);
+    mine.client.keep = keep;
     while (mine.client.opened + mine.client.closed == 0)
         shm_pair_run(&mine, 1);
     play(&mine);
     if (mine.client.connection != NULL)
         mrpc_transport_shm.close(mine.client.connection);
     _exit(0);
+}
+
+static pid_t start_client(void (*play)(shm_pair *))
+{
+    return start_client_that_keeps(false, play);
 }
 
 static int status_of(pid_t child)
@@ -197,9 +203,8 @@ static void a_peer_that_is_killed_leaves_its_messages_readable(void **state)
     assert_int_equal(count_mappings("memfd:mrpc"), 0); /* neither rings nor its heap */
 }
 
-static void keep_and_wait(shm_pair *mine)
+static void wait_for_ever(shm_pair *mine)
 {
-    mine->client.keep = true;
     for (;;)
         shm_pair_run(mine, 1);
 }
@@ -207,7 +212,7 @@ static void keep_and_wait(shm_pair *mine)
 static void what_a_dead_peer_held_comes_back(void **state)
 {
     (void)state;
-    pid_t child = start_client(keep_and_wait);
+    pid_t child = start_client_that_keeps(true, wait_for_ever);
     shm_pair_until(&pair, &pair.server.opened, 1);
     mrpc_heap *heap = mrpc_transport_shm.heap(pair.server.connection);
     assert_non_null(heap);

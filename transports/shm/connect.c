@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "heap/internal.h"
@@ -20,7 +21,7 @@
 enum {
     HEADROOM =
         192,  /* bytes of a quarter of the ring that a frame can't take: its record's head, rounding, the next mark */
-    LOOKS = 4 /* at the ring in one go of the loop */
+    LOOKS = 16 /* at the ring in one go of the loop */
 };
 
 static mrpc_shm_connection *of_timer(mrpc_timer *timer)
@@ -246,12 +247,14 @@ static int make_own(mrpc_shm_connection *c, mrpc_error *error)
     if (c->wake.fd < 0)
         return mrpc_error_system(error, errno, "shm://%s: eventfd", c->address.name);
     c->own = c->own_memory.control;
+    if (getrandom(&c->key, sizeof c->key, GRND_NONBLOCK) != sizeof c->key) /* no entropy yet, at boot */
+        c->key = mrpc_loop_now(c->loop) * SHM_STEP ^ (uintptr_t)c;
     c->epoch = 1;
     c->armed = SHM_EPOCH | SHM_WANTS_DATA;
     atomic_store_explicit(&c->own->sleeping, c->armed, memory_order_relaxed);
     c->out = (mrpc_shm_out){.data = c->own_memory.data,
                             .capacity = c->data,
-                            .number = 1,
+                            .mark = c->key,
                             .fd = c->own_memory.fd,
                             .consumed = c->peer == NULL ? NULL : &c->peer->consumed,
                             .committed = SHM_WARM};
@@ -260,7 +263,8 @@ static int make_own(mrpc_shm_connection *c, mrpc_error *error)
 
 static int say_hello(mrpc_shm_connection *c, mrpc_error *error)
 {
-    mrpc_shm_packet packet = {.kind = SHM_HELLO, .data = c->data, .chunk = c->accepts, .loans = SHM_LOANS};
+    mrpc_shm_packet packet = {
+        .kind = SHM_HELLO, .data = c->data, .chunk = c->accepts, .loans = SHM_LOANS, .key = c->key};
     int failure = mrpc_shm_packet_send(c->socket.fd, &packet, (int[]){c->own_memory.fd, c->wake.fd}, 2);
     if (failure == 0 ||
         (failure == MRPC_ECLOSED && !c->accepted)) /* who has closed already says why in its last packet */
@@ -297,7 +301,7 @@ static int take_hello(mrpc_shm_connection *c, const mrpc_shm_packet *packet, int
         return failure;
     c->peer = c->peer_memory.control;
     c->out.consumed = &c->peer->consumed;
-    c->in = (mrpc_shm_in){.data = c->peer_memory.data, .capacity = packet->data, .number = 1};
+    c->in = (mrpc_shm_in){.data = c->peer_memory.data, .capacity = packet->data, .mark = packet->key};
     uint64_t most = c->data / 4 - HEADROOM - sizeof(mrpc_frame);
     c->chunk = packet->chunk < most ? packet->chunk : (uint32_t)most;
     c->chunk &= ~UINT32_C(7);

@@ -85,6 +85,7 @@ struct mrpc_shm_connection {
     uint64_t max_message;
     uint64_t references; /* bytes that we may lend */
     uint64_t data;       /* bytes of our ring */
+    uint64_t key;        /* of our ring */
     uint32_t accepts;    /* most payload of a frame from the peer */
     bool copy;           /* take payloads that are referred to as copies */
     bool accepted;

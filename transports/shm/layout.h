@@ -41,12 +41,16 @@ typedef struct mrpc_shm_control {
 /* The head of a record in a ring; a frame follows, header first. A record begins at a multiple of SHM_LINE and is
  * contiguous. */
 typedef struct mrpc_shm_record {
-    _Atomic uint64_t mark; /* number of the record (from 1, modulo 2^32) << 32 | bytes of the record with this head;
-                              SHM_WRAP bytes: the next one is at the start of the ring. Written last. 0: nothing yet */
-    uint64_t consumed;     /* a value of control.consumed of the writer */
+    _Atomic uint64_t mark; /* the ring's key + SHM_STEP times the number of the record, from 0. Written last: what else
+                              stands there is not it, whether an earlier record's mark or payload */
+    uint64_t word; /* bytes of the record with this head, / 8; and << SHM_BYTES_BITS: control.consumed of the writer,
+                      / SHM_LINE, modulo 2^36; may be older than one seen before. SHM_WRAP bytes: the next record is at
+                      the start of the ring */
 } mrpc_shm_record;
 
-enum { SHM_WRAP = sizeof(mrpc_shm_record) };
+#define SHM_STEP UINT64_C(0x9E3779B97F4A7C15)
+
+enum { SHM_WRAP = sizeof(mrpc_shm_record), SHM_BYTES_BITS = 28 };
 
 /* Where an extent is; an array of them follows the head of a MESSAGE that has extents. */
 typedef struct mrpc_shm_place {
@@ -75,12 +79,13 @@ typedef struct mrpc_shm_packet {
     uint32_t segment;    /* SEGMENT: its number */
     uint32_t loans;      /* HELLO: messages with references that the sender accepts at once; at most SHM_LOANS */
     uint32_t code;       /* REFUSE: an MRPC_E… as a positive number */
+    uint64_t key;        /* HELLO: what the marks of the sender's ring begin with; random */
     char text[SHM_TEXT]; /* REFUSE: the reason */
 } mrpc_shm_packet;
 
 static_assert(offsetof(mrpc_shm_control, sleeping) == 64 && sizeof(mrpc_shm_control) == 128, "control words");
 static_assert(sizeof(mrpc_shm_record) == 16 && sizeof(mrpc_shm_place) == 16, "no holes");
-static_assert(sizeof(mrpc_shm_packet) == 48 + SHM_TEXT && offsetof(mrpc_shm_packet, text) == 48, "no holes");
+static_assert(sizeof(mrpc_shm_packet) == 56 + SHM_TEXT && offsetof(mrpc_shm_packet, text) == 56, "no holes");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "atomics that are shared by processes must be free of locks");
 
 #endif /* MRPC_TRANSPORTS_SHM_LAYOUT_H */

@@ -11,7 +11,7 @@
 
 enum {
     LOCAL = 4096,           /* bytes of payload that are handed over on the stack */
-    BUDGET = 256,           /* records in one go, and... */
+    BUDGET = 32,            /* records in one go, so that both sides work at once, and... */
     BUDGET_BYTES = 1 << 20, /* ...bytes, so that one connection does not keep the others waiting */
     LARGE = 16 << 10,       /* bytes of a record after which its room is given back at once */
     PACKETS = 16384,        /* that may wait in the socket */
@@ -36,7 +36,7 @@ static int deliver(mrpc_shm_connection *c, const mrpc_incoming *incoming)
 /* --- frames that lie in one record and have no extents --- */
 
 /* The record's room is free for the peer as soon as it is popped, so the copy comes first. */
-static int take_on_stack(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint32_t bytes)
+static int take_on_stack(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint64_t bytes)
 {
     alignas(8) uint8_t local[LOCAL];
     memcpy(local, payload, header->size);
@@ -50,7 +50,7 @@ static int refuse(mrpc_shm_connection *c, const mrpc_frame *header, int reason)
     return deliver(c, &(mrpc_incoming){.header = header, .refused = reason});
 }
 
-static int take_in_arena(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint32_t bytes)
+static int take_in_arena(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint64_t bytes)
 {
     mrpc_arena *arena = mrpc_arena_new(c->receive_heap, (size_t)header->size + SLACK);
     uint8_t *head = arena == NULL ? NULL : mrpc_arena_alloc(arena, header->size);
@@ -83,7 +83,7 @@ static int deliver_whole(mrpc_shm_connection *c, mrpc_shm_partial *partial, int 
 /* Adds the payload of one record and delivers, keeps or drops what there is then. Chunks that follow a message that was
  * dropped belong to none, and are skipped. */
 static int take_part(mrpc_shm_connection *c, mrpc_shm_partial *partial, const mrpc_frame *header, const char *payload,
-                     uint32_t bytes)
+                     uint64_t bytes)
 {
     int failure = mrpc_shm_partial_add(c, partial, payload, header->size);
     bool more = (header->flags & FRAME_MORE) != 0;
@@ -98,7 +98,7 @@ static int take_part(mrpc_shm_connection *c, mrpc_shm_partial *partial, const mr
     return failure;
 }
 
-static int take_first(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint32_t bytes)
+static int take_first(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint64_t bytes)
 {
     mrpc_shm_partial partial;
     int failure = mrpc_shm_partial_begin(c, &partial, header, payload);
@@ -108,7 +108,7 @@ static int take_first(mrpc_shm_connection *c, const mrpc_frame *header, const ch
     return refuse(c, header, failure);
 }
 
-static int take_chunk(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint32_t bytes)
+static int take_chunk(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint64_t bytes)
 {
     mrpc_shm_partial *kept = mrpc_shm_partial_take(&c->partials, header->call);
     if (kept != NULL) {
@@ -119,7 +119,7 @@ static int take_chunk(mrpc_shm_connection *c, const mrpc_frame *header, const ch
     return 0;
 }
 
-static int take_message(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint32_t bytes)
+static int take_message(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint64_t bytes)
 {
     if (MRPC_UNLIKELY(header->extents > 0 || (header->flags & FRAME_MORE) != 0 || header->size > c->max_message))
         return take_first(c, header, payload, bytes);
@@ -130,7 +130,7 @@ static int take_message(mrpc_shm_connection *c, const mrpc_frame *header, const 
 
 /* --- others --- */
 
-static int take_returns(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint32_t bytes)
+static int take_returns(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint64_t bytes)
 {
     for (uint32_t i = 0; i + sizeof(uint64_t) <= header->size; i += (uint32_t)sizeof(uint64_t)) {
         uint64_t number;
@@ -151,7 +151,7 @@ static void end_call(mrpc_shm_connection *c, const mrpc_frame *header)
         mrpc_shm_partial_drop(&c->partials, header->call);
 }
 
-static int take_frame(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint32_t bytes)
+static int take_frame(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint64_t bytes)
 {
     if (MRPC_UNLIKELY((c->backlog.current != NULL || c->partials.count > 0) && mrpc_shm_frame_ends_call(header)))
         end_call(c, header);
@@ -168,7 +168,7 @@ static int take_frame(mrpc_shm_connection *c, const mrpc_frame *header, const ch
     }
 }
 
-static int check(mrpc_shm_connection *c, const mrpc_frame *header, uint32_t bytes)
+static int check(mrpc_shm_connection *c, const mrpc_frame *header, uint64_t bytes)
 {
     if (header->size > bytes - SHM_RECORD_MIN)
         return broken(c, "a frame is larger than its record");
@@ -182,13 +182,13 @@ static int check(mrpc_shm_connection *c, const mrpc_frame *header, uint32_t byte
 }
 
 /* The header is copied before it is looked at; the barrier keeps the compiler from looking at the original again. */
-static int take_record(mrpc_shm_connection *c, const mrpc_shm_record *record, uint32_t bytes)
+static int take_record(mrpc_shm_connection *c, const mrpc_shm_record *record, uint64_t word)
 {
+    uint64_t bytes = mrpc_shm_word_bytes(word);
     mrpc_frame header;
     memcpy(&header, record + 1, sizeof header);
-    uint64_t consumed = *(const volatile uint64_t *)&record->consumed;
     __asm__ volatile("" : "+m"(header));
-    if (MRPC_UNLIKELY(!mrpc_shm_out_acknowledge(&c->out, consumed)))
+    if (MRPC_UNLIKELY(!mrpc_shm_out_acknowledge_word(&c->out, word)))
         return broken(c, "the peer says that it has read what was not sent");
     int failure = check(c, &header, bytes);
     if (MRPC_UNLIKELY(failure != 0))
@@ -207,16 +207,16 @@ static void give_room(mrpc_shm_connection *c)
 static bool receive_one(mrpc_shm_connection *c)
 {
     const mrpc_shm_record *record;
-    uint32_t bytes;
-    mrpc_shm_look look = mrpc_shm_in_next(&c->in, &record, &bytes);
+    uint64_t word;
+    mrpc_shm_look look = mrpc_shm_in_next(&c->in, &record, &word);
     if (look == SHM_NOTHING)
         return false;
     if (MRPC_UNLIKELY(look == SHM_BROKEN)) {
         (void)broken(c, "a record in the ring has an impossible head");
         return false;
     }
-    bool done = take_record(c, record, bytes) == 0 && c->state == SHM_OPEN;
-    if (bytes >= LARGE && c->state == SHM_OPEN)
+    bool done = take_record(c, record, word) == 0 && c->state == SHM_OPEN;
+    if (mrpc_shm_word_bytes(word) >= LARGE && c->state == SHM_OPEN)
         give_room(c);
     return done;
 }
@@ -307,6 +307,8 @@ static bool should_push(const mrpc_shm_connection *c, bool some)
 bool mrpc_shm_poll(mrpc_connection *connection)
 {
     mrpc_shm_connection *c = mrpc_shm_of(connection);
+    if (MRPC_LIKELY(c->state == SHM_OPEN && !mrpc_shm_in_ready(&c->in) && !should_push(c, false) && !c->hung_up))
+        return false;
     mrpc_shm_enter(c);
     bool some = false;
     if (MRPC_LIKELY(c->state == SHM_OPEN))

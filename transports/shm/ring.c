@@ -36,10 +36,9 @@ static mrpc_shm_record *next_lap(mrpc_shm_out *out, uint64_t offset, uint64_t st
     if (start + need - out->acked > out->capacity)
         return NULL;
     mrpc_shm_record *record = (mrpc_shm_record *)(void *)(out->data + offset);
-    record->consumed = 0;
     out->skipped_from = out->head;
     out->skipped_to = start;
-    mrpc_shm_out_add(out, record, SHM_WRAP, start);
+    mrpc_shm_out_add(out, record, SHM_WRAP, 0, start);
     return (mrpc_shm_record *)(void *)out->data;
 }
 
@@ -90,32 +89,29 @@ uint64_t mrpc_shm_out_position_for_record(const mrpc_shm_out *out, uint64_t byte
 }
 
 /* A record that fits, or SHM_WRAP anywhere but at the start, where it would lead nowhere. */
-static bool possible(const mrpc_shm_in *in, uint64_t mark, uint64_t offset)
+static bool possible(const mrpc_shm_in *in, uint64_t bytes, uint64_t offset)
 {
-    uint32_t bytes = (uint32_t)mark;
-    if ((uint32_t)(mark >> 32) != in->number)
-        return false;
     if (bytes == SHM_WRAP)
         return offset != 0;
     return bytes >= SHM_RECORD_MIN && bytes <= in->capacity - offset;
 }
 
-mrpc_shm_look mrpc_shm_in_next(mrpc_shm_in *in, const mrpc_shm_record **record, uint32_t *bytes)
+mrpc_shm_look mrpc_shm_in_next(mrpc_shm_in *in, const mrpc_shm_record **record, uint64_t *word)
 {
     for (;;) {
         uint64_t offset = in->tail & (in->capacity - 1);
         const mrpc_shm_record *next = (const void *)(in->data + offset);
-        uint64_t mark = atomic_load_explicit(&next->mark, memory_order_acquire);
-        if (mark == 0)
+        if (atomic_load_explicit(&next->mark, memory_order_acquire) != in->mark)
             return SHM_NOTHING;
-        if (MRPC_UNLIKELY(!possible(in, mark, offset)))
+        *word = *(const volatile uint64_t *)&next->word;
+        uint64_t bytes = mrpc_shm_word_bytes(*word);
+        if (MRPC_UNLIKELY(!possible(in, bytes, offset)))
             return SHM_BROKEN;
-        if (MRPC_LIKELY((uint32_t)mark != SHM_WRAP)) {
+        if (MRPC_LIKELY(bytes != SHM_WRAP)) {
             *record = next;
-            *bytes = (uint32_t)mark;
             return SHM_RECORD;
         }
         in->tail += in->capacity - offset; /* to offset 0, where no wrap is possible: this loop ends */
-        in->number++;
+        in->mark += SHM_STEP;
     }
 }

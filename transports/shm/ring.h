@@ -2,11 +2,11 @@
 /*
  * ring.h - records from one process to another through memory that only the sender writes
  *
- * There are no shared indices on the path of a record. A record's mark holds its number, so the receiver knows by
- * looking at the place where the next record will be whether it is there. The sender writes all records of a batch, and
- * the mark of the first one last: that one store publishes the batch. The mark behind the last record is cleared
- * before, so that what an earlier lap left there is not taken for a record. Every record carries how far its sender has
- * read the other ring; only a sender that runs out of room has to look at the peer's control words.
+ * There are no shared indices on the path of a record. A record's mark is a number that both sides can foretell and
+ * that nothing else in the ring equals, so the receiver knows by looking at the place where the next record will be
+ * whether it is there, and nothing has to be cleared. The sender writes all records of a batch, and the mark of the
+ * first one last: that one store publishes the batch. Every record carries how far its sender has read the other ring;
+ * only a sender that runs out of room has to look at the peer's control words.
  *
  * Positions count bytes since the beginning and never go back; a position modulo the capacity is an offset. A
  * record does not wrap: a record of SHM_WRAP bytes sends the reader to the start of the next lap. The sender wraps as
@@ -35,7 +35,7 @@ typedef struct mrpc_shm_out {
     uint64_t acked;         /* the peer has read up to here */
     mrpc_shm_record *first; /* of the batch that is not published; NULL: none */
     uint64_t first_mark;
-    uint32_t number;                   /* of the next record */
+    uint64_t mark;                     /* of the next record */
     int fd;                            /* of the memory, which is committed as it is needed */
     uint64_t committed;                /* bytes of data whose pages are there; at least SHM_WARM */
     uint64_t skipped_from, skipped_to; /* positions: the end of a lap that was left out last */
@@ -49,8 +49,8 @@ typedef struct mrpc_shm_out {
 typedef struct mrpc_shm_in {
     const char *data;
     uint64_t capacity;
-    uint64_t tail;   /* position of the next record */
-    uint32_t number; /* that it must have */
+    uint64_t tail; /* position of the next record */
+    uint64_t mark; /* that it will have */
 } mrpc_shm_in;
 
 static inline uint64_t mrpc_shm_pad(uint64_t bytes)
@@ -75,14 +75,23 @@ static inline bool mrpc_shm_out_acknowledge(mrpc_shm_out *out, uint64_t consumed
     return true;
 }
 
+/* The same from the word of a record. Values are apart by less than half of what it can hold unless the sender of the
+ * record has got 2 TiB since, without having read any. */
+static inline bool mrpc_shm_out_acknowledge_word(mrpc_shm_out *out, uint64_t word)
+{
+    uint64_t units = (word >> SHM_BYTES_BITS) - out->acked / SHM_LINE;
+    int64_t more = (int64_t)(units << SHM_BYTES_BITS) >> SHM_BYTES_BITS;
+    return mrpc_shm_out_acknowledge(out, out->acked + (uint64_t)more * SHM_LINE);
+}
+
 /* Looks how far the peer has read. False: it lies. */
 bool mrpc_shm_out_refresh(mrpc_shm_out *out);
 
 /* The slow path of mrpc_shm_out_reserve: wraps, or commits more of the memory. */
 mrpc_shm_record *mrpc_shm_out_wrap(mrpc_shm_out *out, uint64_t need);
 
-/* Where the next record goes, when it has `bytes` with its head and there is room for them and for the mark behind
- * them; else NULL. May be asked for again with another size. */
+/* Where the next record goes, when it has `bytes` with its head and there is room for them and for a wrap behind them;
+ * else NULL. May be asked for again with another size. */
 static inline mrpc_shm_record *mrpc_shm_out_reserve(mrpc_shm_out *out, uint64_t bytes)
 {
     uint64_t need = mrpc_shm_pad(bytes) + SHM_LINE, offset = out->head & (out->capacity - 1);
@@ -91,12 +100,14 @@ static inline mrpc_shm_record *mrpc_shm_out_reserve(mrpc_shm_out *out, uint64_t 
     return need <= mrpc_shm_out_free(out) ? (mrpc_shm_record *)(void *)(out->data + offset) : NULL;
 }
 
-/* Adds a record of `bytes` (at most what was reserved), which is at `record`, to the batch. */
-static inline void mrpc_shm_out_add(mrpc_shm_out *out, mrpc_shm_record *record, uint32_t bytes, uint64_t next)
+/* Adds a record of `bytes` (at most what was reserved), which is at `record`, to the batch; `next` is where the one
+ * after it will be. */
+static inline void mrpc_shm_out_add(mrpc_shm_out *out, mrpc_shm_record *record, uint64_t bytes, uint64_t consumed,
+                                    uint64_t next)
 {
-    uint64_t mark = (uint64_t)out->number++ << 32 | bytes;
-    mrpc_shm_record *behind = (mrpc_shm_record *)(void *)(out->data + (next & (out->capacity - 1)));
-    atomic_store_explicit(&behind->mark, 0, memory_order_relaxed);
+    uint64_t mark = out->mark;
+    out->mark += SHM_STEP;
+    record->word = consumed / SHM_LINE << SHM_BYTES_BITS | bytes / 8;
     if (out->first == NULL) {
         out->first = record;
         out->first_mark = mark;
@@ -104,12 +115,15 @@ static inline void mrpc_shm_out_add(mrpc_shm_out *out, mrpc_shm_record *record, 
         atomic_store_explicit(&record->mark, mark, memory_order_relaxed);
     }
     out->head = next;
+    /* What the peer has read lies in its cache: it is fetched while something else is done. */
+    const char *ahead = out->data + (next & (out->capacity - 1));
+    __builtin_prefetch(ahead + SHM_LINE, 1);
+    __builtin_prefetch(ahead + 2 * SHM_LINE, 1);
 }
 
-static inline void mrpc_shm_out_commit(mrpc_shm_out *out, mrpc_shm_record *record, uint32_t bytes, uint64_t consumed)
+static inline void mrpc_shm_out_commit(mrpc_shm_out *out, mrpc_shm_record *record, uint64_t bytes, uint64_t consumed)
 {
-    record->consumed = consumed;
-    mrpc_shm_out_add(out, record, bytes, out->head + mrpc_shm_pad(bytes));
+    mrpc_shm_out_add(out, record, bytes, consumed, out->head + mrpc_shm_pad(bytes));
 }
 
 /* Makes the batch visible. False: there was none. */
@@ -137,20 +151,28 @@ uint64_t mrpc_shm_out_position_for_record(const mrpc_shm_out *out, uint64_t byte
 
 typedef enum mrpc_shm_look { SHM_NOTHING, SHM_RECORD, SHM_BROKEN } mrpc_shm_look;
 
-/* The next record, its size checked to lie within the ring. Wraps on its own. */
-mrpc_shm_look mrpc_shm_in_next(mrpc_shm_in *in, const mrpc_shm_record **record, uint32_t *bytes);
+/* The next record and a copy of its word, its size checked to lie within the ring. Wraps on its own. */
+mrpc_shm_look mrpc_shm_in_next(mrpc_shm_in *in, const mrpc_shm_record **record, uint64_t *word);
+
+static inline uint64_t mrpc_shm_word_bytes(uint64_t word)
+{
+    return (word & ((UINT64_C(1) << SHM_BYTES_BITS) - 1)) * 8;
+}
 
 /* True when mrpc_shm_in_next would not say SHM_NOTHING. */
 static inline bool mrpc_shm_in_ready(const mrpc_shm_in *in)
 {
     const mrpc_shm_record *record = (const void *)(in->data + (in->tail & (in->capacity - 1)));
-    return atomic_load_explicit(&record->mark, memory_order_acquire) != 0;
+    return atomic_load_explicit(&record->mark, memory_order_acquire) == in->mark;
 }
 
-static inline void mrpc_shm_in_pop(mrpc_shm_in *in, uint32_t bytes)
+static inline void mrpc_shm_in_pop(mrpc_shm_in *in, uint64_t bytes)
 {
     in->tail += mrpc_shm_pad(bytes);
-    in->number++;
+    in->mark += SHM_STEP;
+    const char *ahead = in->data + (in->tail & (in->capacity - 1));
+    __builtin_prefetch(ahead + SHM_LINE);
+    __builtin_prefetch(ahead + 2 * SHM_LINE);
 }
 
 #endif /* MRPC_TRANSPORTS_SHM_RING_H */

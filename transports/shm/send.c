@@ -38,7 +38,7 @@ static mrpc_shm_record *reserve(mrpc_shm_connection *c, uint64_t frame)
 
 static void put(mrpc_shm_connection *c, mrpc_shm_record *record, uint64_t frame)
 {
-    mrpc_shm_out_commit(&c->out, record, (uint32_t)(sizeof *record + frame), c->in.tail);
+    mrpc_shm_out_commit(&c->out, record, sizeof *record + frame, c->in.tail);
     c->unpublished += frame;
 }
 
@@ -269,8 +269,8 @@ done:
     free(space->handle);
 }
 
-/* What is left of a message that is cut into chunks is left out: after CANCEL both ways, after the end of the call on the
- * way to who ends it. */
+/* What is left of a message that is cut into chunks is left out: after CANCEL both ways, after the end of the call on
+ * the way to who ends it. */
 static void end_call(mrpc_shm_connection *c, const mrpc_frame *header)
 {
     if (header->type == FRAME_CANCEL)
