@@ -5,7 +5,7 @@
 # What the build needs on Debian 12 and its relatives; `setup_packages check` adds what only the tests need.
 build_packages="autoconf automake libtool pkg-config make gcc g++ libc6-dev liburing-dev libxxhash-dev
     protobuf-compiler libprotobuf-dev libprotoc-dev"
-check_packages="libcmocka-dev scdoc binutils xz-utils"
+check_packages="libcmocka-dev scdoc binutils xz-utils spin"
 
 die() {
     echo "$me: $*" >&2
