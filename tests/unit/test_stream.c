@@ -766,6 +766,14 @@ static void extent_sizes_that_overflow_are_refused(void **state)
     (void)state;
 }
 
+static void peer_of_another_protocol_is_called_one(void **state)
+{
+    fixture *f = *state;
+    static const char answer[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+    assert_int_equal(receive(f, (const uint8_t *)answer, sizeof answer - 1), MRPC_EPROTO);
+    assert_non_null(strstr(f->error.text, "does not speak mrpc"));
+}
+
 static void too_many_messages_under_way_are_refused(void **state)
 {
     fixture *f = *state;
@@ -849,6 +857,7 @@ int main(void)
         cmocka_unit_test(malformed_headers_are_refused),
         cmocka_unit_test(chunks_that_do_not_fit_their_message_are_refused),
         cmocka_unit_test(extent_sizes_that_overflow_are_refused),
+        TEST(peer_of_another_protocol_is_called_one),
         TEST(too_many_messages_under_way_are_refused),
         TEST(second_message_of_a_call_may_not_interrupt_the_first),
         TEST(chunks_of_unknown_calls_are_skipped),

@@ -163,6 +163,8 @@ static int take_message(mrpc_stream_rx *rx, const mrpc_frame *frame)
 static int take_frame(mrpc_stream_rx *rx, const mrpc_frame *frame)
 {
     const char *what = mrpc_stream_check(frame, rx->chunk);
+    if (what != NULL && rx->frames == 0)
+        return mrpc_error_set(rx->error, MRPC_EPROTO, "it does not speak mrpc: its first bytes are no HELLO");
     if (what != NULL)
         return broken(rx, frame, what);
     if (frame->type == FRAME_MESSAGE)
