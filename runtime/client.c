@@ -110,11 +110,33 @@ static mrpc_status status_of_error(int result, const mrpc_error *error)
         return mrpc_status_make(MRPC_RESOURCE_EXHAUSTED, "the call could not be begun: %s", mrpc_strerror(result));
     case MRPC_EINVAL:
         return mrpc_status_make(MRPC_INVALID_ARGUMENT,
-                                "the call could not be begun: a NULL argument, a method that is not unary, or an "
-                                "option or metadata that is not valid");
+                                "the call could not be begun: the channel, the method or the request is NULL, or the "
+                                "method is not unary");
     default:
         return mrpc_status_make(MRPC_FAILED_PRECONDITION, "%s", error->code == 0 ? mrpc_strerror(result) : error->text);
     }
+}
+
+/* Why prepare() failed, found out once more: the way of calls that begin has no room for texts. */
+static mrpc_status status_of_options(const mrpc_call_options *given, int result)
+{
+    mrpc_call_options options;
+    mrpc_error error;
+    if (mrpc_options_copy(&options, sizeof options, given, "mrpc_call_options", &error) != 0)
+        return mrpc_status_make(MRPC_INVALID_ARGUMENT, "%s", error.text);
+    if (result == MRPC_ELIMIT)
+        return mrpc_status_make(MRPC_RESOURCE_EXHAUSTED, "the metadata of the call is larger than 8 KiB in all");
+    if (result != MRPC_EINVAL)
+        return status_of_error(result, NULL);
+    if (options.metadata == NULL && options.metadata_count > 0)
+        return mrpc_status_make(MRPC_INVALID_ARGUMENT, "mrpc_call_options.metadata is NULL, with a metadata_count");
+    for (size_t i = 0; i < options.metadata_count; i++) {
+        const char *complaint = mrpc_meta_complaint(&options.metadata[i]);
+        if (complaint != NULL)
+            return mrpc_status_make(MRPC_INVALID_ARGUMENT, "mrpc_call_options.metadata[%zu]: %s", i, complaint);
+    }
+    return mrpc_status_make(MRPC_INVALID_ARGUMENT,
+                            "mrpc_call_options.timeout_ms or timeout_ns is longer than 146 years; 0 stands for none");
 }
 
 static void begin_unary(mrpc_engine *engine, mrpc_waiter *waiter)
@@ -123,7 +145,7 @@ static void begin_unary(mrpc_engine *engine, mrpc_waiter *waiter)
     mrpc_call *call;
     int result = prepare(wait->channel, wait->method, wait->options, STYLE_BLOCKING_UNARY, true, &call);
     if (result != 0) {
-        *wait->status = status_of_error(result, NULL);
+        *wait->status = status_of_options(wait->options, result);
         mrpc_engine_complete(engine, waiter);
         return;
     }

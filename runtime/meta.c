@@ -97,30 +97,32 @@ static bool ends_in_bin(const char *key, size_t size)
     return size > 4 && memcmp(key + size - 4, "-bin", 4) == 0;
 }
 
-static bool valid_item(const mrpc_metadata *entry)
+const char *mrpc_meta_complaint(const mrpc_metadata *entry)
 {
-    if (entry->key == NULL || entry->key[0] == '\0' || (entry->value == NULL && entry->size > 0))
-        return false;
+    if (entry->key == NULL || entry->key[0] == '\0')
+        return "it has no key";
+    if (entry->value == NULL && entry->size > 0)
+        return "its value is NULL, with a size";
     size_t length = strlen(entry->key);
     if (length > META_LIMIT)
-        return false;
+        return "its key is longer than 8 KiB";
     for (const char *c = entry->key; *c != '\0'; c++)
         if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9') && strchr("-_.", *c) == NULL)
-            return false;
+            return "its key has other characters than a-z, 0-9, '-', '_' and '.'";
     if (ends_in_bin(entry->key, length))
-        return true;
+        return NULL;
     const char *value = entry->value;
     for (size_t i = 0; i < entry->size; i++)
         if (value[i] < 0x20 || value[i] > 0x7E)
-            return false;
-    return true;
+            return "its value is not printable ASCII, and its key does not end in -bin";
+    return NULL;
 }
 
 int mrpc_meta_add(mrpc_meta **meta, const mrpc_metadata *items, size_t count, uint16_t flags)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!valid_item(&items[i]))
+        if (mrpc_meta_complaint(&items[i]) != NULL)
             return MRPC_EINVAL;
         if (items[i].size > META_LIMIT)
             return MRPC_ELIMIT;

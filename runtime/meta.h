@@ -24,6 +24,8 @@ size_t mrpc_meta_item_size(size_t key_size, size_t value_size);
 /* Writes an item at `at`, 8-aligned, with room for it; returns its size. */
 size_t mrpc_meta_write(char *at, const char *key, const void *value, size_t value_size, uint16_t flags);
 
+/* What is wrong with an item of the application's, apart from its size; NULL: nothing. */
+const char *mrpc_meta_complaint(const mrpc_metadata *entry);
 /* Appends the application's items to *meta, which is made when it is NULL. Errors: EINVAL (a key that is not lower-case
  * ASCII, begins with ':' or is empty; a value that is not printable although the key does not end in -bin), ELIMIT,
  * ENOMEM; *meta is unchanged then. */
