@@ -122,7 +122,8 @@ static int copy_texts(mrpc_channel *channel, const char *address, mrpc_error *er
         return mrpc_error_set(error, MRPC_ENOMEM, "no memory for a channel");
     channel->connection.congestion = channel->congestion;
     channel->connection.source = channel->source;
-    return mrpc_transport_find(channel->address, &channel->transport, &channel->rest, error);
+    int result = mrpc_transport_find(channel->address, &channel->transport, &channel->rest, error);
+    return result != 0 ? result : channel->transport->check(channel->rest, error);
 }
 
 static int check_clock(const mrpc_channel *channel, mrpc_error *error)

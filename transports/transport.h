@@ -112,6 +112,8 @@ struct mrpc_transport {
     const char *scheme; /* "tcp" */
     uint32_t capabilities;
 
+    /* Says, without asking anybody, whether what follows SCHEME:// is an address that can be connected to. EINVAL. */
+    int (*check)(const char *address, mrpc_error *error);
     /* Begins to connect to what follows SCHEME:// . Numeric addresses and names in /etc/hosts or DNS: resolving must not block the loop for long (documented per transport).
      * The owner sets events before it lets the loop run. Errors: EINVAL, ENOMEM, ESYS. Failure to reach the peer comes as `closed`. */
     int (*connect)(mrpc_connection **connection, const char *address, const mrpc_transport_setup *setup, mrpc_error *error);

@@ -384,12 +384,36 @@ static void bad_metadata_and_arguments_are_refused(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         mrpc_status status = call_with(&f, echo_REPLY, MRPC_CALL_OPTIONS(.metadata = &bad[i], .metadata_count = 1));
         assert_int_equal(status.code, MRPC_INVALID_ARGUMENT);
+        assert_non_null(strstr(status.message, "metadata[0]"));
     }
+    static char text[9000];
+    memset(text, 'x', sizeof text);
+    const mrpc_metadata large = {"large", text, sizeof text};
+    mrpc_status refused = call_with(&f, echo_REPLY, MRPC_CALL_OPTIONS(.metadata = &large, .metadata_count = 1));
+    assert_int_equal(refused.code, MRPC_RESOURCE_EXHAUSTED);
+    assert_non_null(strstr(refused.message, "8 KiB"));
+    refused = call_with(&f, echo_REPLY, MRPC_CALL_OPTIONS(.timeout_ms = UINT64_MAX));
+    assert_int_equal(refused.code, MRPC_INVALID_ARGUMENT);
+    assert_non_null(strstr(refused.message, "timeout"));
     const mrpc_metadata good[] = {{"a.b-c_9", "text", 4}, {"raw-bin", "\x00\xFF", 2}};
     assert_int_equal(call_with(&f, echo_REPLY, MRPC_CALL_OPTIONS(.metadata = good, .metadata_count = 2)).code, MRPC_OK);
     assert_int_equal(mrpc_call_unary(f.channel, &echo_Echo_methods[1], f.ping, NULL, NULL).code, MRPC_INVALID_ARGUMENT);
     assert_int_equal(mrpc_call_unary(f.channel, &echo_Echo_methods[0], NULL, NULL, NULL).code, MRPC_INVALID_ARGUMENT);
     tear_down(&f);
+}
+
+/* Not by the first call: one that waits for a connection would wait for ever. */
+static void addresses_that_cannot_be_connected_to_make_no_channel(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"tcp://host",  "tcp://host:0", "tcp://:5000", "tcp://host:66000",
+                                      "tcp://*:5000", "tcp://[::1",   "shm://",      "shm://a b"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        mrpc_channel *channel;
+        mrpc_error error;
+        assert_int_equal(mrpc_channel_new(&channel, bad[i], NULL, &error), MRPC_EINVAL);
+        assert_non_null(strstr(error.text, bad[i]));
+    }
 }
 
 int main(int argc, char **argv)
@@ -413,6 +437,7 @@ int main(int argc, char **argv)
         NAMED_TEST(large_messages_arrive_whole),
         NAMED_TEST(message_over_the_limit_names_limit_and_option),
         NAMED_TEST(bad_metadata_and_arguments_are_refused),
+        NAMED_TEST(addresses_that_cannot_be_connected_to_make_no_channel),
     };
     return run_named_tests(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

@@ -64,6 +64,12 @@ int mrpc_shm_address_parse(mrpc_shm_address *address, const char *text, mrpc_err
     return text[length] == '?' ? parse_options(address, text + length + 1, error) : 0;
 }
 
+int mrpc_shm_address_check(const char *text, mrpc_error *error)
+{
+    mrpc_shm_address parsed;
+    return mrpc_shm_address_parse(&parsed, text, error);
+}
+
 socklen_t mrpc_shm_address_socket(const mrpc_shm_address *address, struct sockaddr_un *socket_address)
 {
     size_t length = strlen(address->name);

@@ -28,6 +28,9 @@ typedef struct mrpc_shm_address {
 /* Reads what follows shm:// . EINVAL says what is wrong with it. */
 int mrpc_shm_address_parse(mrpc_shm_address *address, const char *text, mrpc_error *error);
 
+/* As above, for one who does not connect yet. */
+int mrpc_shm_address_check(const char *text, mrpc_error *error);
+
 /* The name as a socket address. Returns its length. */
 socklen_t mrpc_shm_address_socket(const mrpc_shm_address *address, struct sockaddr_un *socket_address);
 

@@ -2,12 +2,14 @@
 /* shm.c - the transport's table */
 #include "config.h"
 
+#include "transports/shm/address.h"
 #include "transports/shm/connection.h"
 
 const mrpc_transport mrpc_transport_shm = {
     .size = sizeof(mrpc_transport),
     .scheme = "shm",
     .capabilities = TRANSPORT_BY_REFERENCE | TRANSPORT_LOCAL,
+    .check = mrpc_shm_address_check,
     .connect = mrpc_shm_connect,
     .listen = mrpc_shm_listen,
     .unlisten = mrpc_shm_unlisten,

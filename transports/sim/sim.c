@@ -12,6 +12,12 @@ static mrpc_sim_connection *of(const mrpc_connection *connection)
     return (mrpc_sim_connection *)(uintptr_t)connection;
 }
 
+static int sim_check(const char *address, mrpc_error *error)
+{
+    mrpc_sim_address parsed;
+    return mrpc_sim_address_parse(&parsed, address, error);
+}
+
 static int sim_listen(mrpc_listener **result, const char *address, const mrpc_transport_setup *setup, mrpc_error *error)
 {
     mrpc_sim_world *world;
@@ -107,6 +113,7 @@ const mrpc_transport mrpc_transport_sim = {
     .size = sizeof(mrpc_transport),
     .scheme = "sim",
     .capabilities = TRANSPORT_LOCAL | TRANSPORT_SIMULATED,
+    .check = sim_check,
     .connect = mrpc_sim_connect,
     .listen = sim_listen,
     .unlisten = sim_unlisten,

@@ -49,7 +49,7 @@ int mrpc_tcp_address_split(const char *text, char host[MRPC_TCP_HOST], uint16_t 
         return malformed(text, "the host is longer than 255 characters", error);
     memcpy(host, begin, length);
     host[length] = '\0';
-    if (strpbrk(host, " /?#@[]") != NULL)
+    if (strpbrk(host, " /?#@[]*") != NULL)
         return malformed(text, "the host has a character that no host has", error);
     return 0;
 }

@@ -248,18 +248,33 @@ void mrpc_tcp_attempt_expired(mrpc_tcp_connection *connection)
     go_on(connection);
 }
 
+static int split(const char *address, char host[MRPC_TCP_HOST], uint16_t *port, mrpc_error *error)
+{
+    int failure = mrpc_tcp_address_split(address, host, port, error);
+    if (failure != 0)
+        return failure;
+    if (host[0] == '\0' || *port == 0)
+        return mrpc_error_set(error, MRPC_EINVAL,
+                              "tcp://%s: to connect takes a host and a port from 1, e.g. tcp://127.0.0.1:5000",
+                              address);
+    return 0;
+}
+
+int mrpc_tcp_attempt_check(const char *address, mrpc_error *error)
+{
+    char host[MRPC_TCP_HOST];
+    uint16_t port;
+    return split(address, host, &port, error);
+}
+
 int mrpc_tcp_attempt_start(mrpc_tcp_connection *connection, const char *address, const mrpc_transport_setup *setup,
                            mrpc_error *error)
 {
     char host[MRPC_TCP_HOST];
     uint16_t port;
-    int failure = mrpc_tcp_address_split(address, host, &port, error);
+    int failure = split(address, host, &port, error);
     if (failure != 0)
         return failure;
-    if (host[0] == '\0' || port == 0)
-        return mrpc_error_set(error, MRPC_EINVAL,
-                              "tcp://%s: to connect takes a host and a port from 1, e.g. tcp://127.0.0.1:5000",
-                              address);
     snprintf(connection->base.peer, sizeof connection->base.peer, "tcp://%s", address);
     failure = attempt_new(&connection->attempt, &setup->options, error);
     if (failure != 0)

@@ -109,6 +109,7 @@ const mrpc_transport mrpc_transport_tcp = {
     .size = sizeof(mrpc_transport),
     .scheme = "tcp",
     .capabilities = 0,
+    .check = mrpc_tcp_attempt_check,
     .connect = tcp_connect,
     .listen = mrpc_tcp_listen,
     .unlisten = mrpc_tcp_unlisten,

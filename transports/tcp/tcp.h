@@ -129,6 +129,7 @@ void mrpc_tcp_zero_copy_free(mrpc_tcp_connection *connection);
 
 /* --- attempt.c --- */
 
+int mrpc_tcp_attempt_check(const char *address, mrpc_error *error);
 MRPC_MUST_CHECK int mrpc_tcp_attempt_start(mrpc_tcp_connection *connection, const char *address,
                                            const mrpc_transport_setup *setup, mrpc_error *error);
 void mrpc_tcp_attempt_ready(mrpc_tcp_connection *connection, uint32_t events);
