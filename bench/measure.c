@@ -13,7 +13,8 @@
 
 static void usage(const char *program, const char *wrong)
 {
-    fprintf(stderr, "%s: %s\nusage: %s server|client ADDRESS [--spin] [--inflight N] [--size BYTES] [--seconds S] [--cpu N]\n",
+    fprintf(stderr,
+            "%s: %s\nusage: %s server|client ADDRESS [--spin] [--inflight N] [--size BYTES] [--seconds S] [--cpu N]\n",
             program, wrong, program);
     exit(2);
 }
@@ -124,6 +125,7 @@ void bench_print(const bench_run *run)
     double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
                  (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
     double count = run->count > 0 ? (double)run->count : 1;
-    printf("rate=%.0f p50_us=%.2f p99_us=%.2f cpu_us=%.3f\n", (double)run->count * 1e9 / (double)(run->end - run->begin),
-           percentile(run, 0.5), percentile(run, 0.99), cpu / count);
+    printf("rate=%.0f p50_us=%.2f p99_us=%.2f cpu_us=%.3f\n",
+           (double)run->count * 1e9 / (double)(run->end - run->begin), percentile(run, 0.5), percentile(run, 0.99),
+           cpu / count);
 }

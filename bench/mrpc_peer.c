@@ -2,8 +2,8 @@
 /*
  * mrpc_peer.c - the call of bench.proto by mrpc
  *
- * One call in flight is made with the blocking stub, more with the callback stub. ADDRESS is any that mrpc has; --spin makes both
- * sides wait by polling.
+ * One call in flight is made with the blocking stub, more with the callback stub. ADDRESS is any that mrpc has; --spin
+ * makes both sides wait by polling.
  */
 #include "config.h"
 

@@ -2,8 +2,8 @@
 /*
  * raw_tcp.c - the limit: a plain loop of send and recv over one TCP connection
  *
- * The server sends back what it receives, in as few system calls. The client keeps --inflight messages under way and sends as many
- * new ones, in one call, as replies came. ADDRESS is a port on 127.0.0.1.
+ * The server sends back what it receives, in as few system calls. The client keeps --inflight messages under way and
+ * sends as many new ones, in one call, as replies came. ADDRESS is a port on 127.0.0.1.
  */
 #include "config.h"
 

@@ -273,11 +273,16 @@ static void finish_close(mrpc_engine *engine, mrpc_channel *channel)
 {
     mrpc_engine_flush(engine); /* CANCEL frames */
     mrpc_channel_disconnect(channel, "the channel was closed");
-    if (channel->closer != NULL)
-        mrpc_engine_complete(engine, channel->closer);
+    mrpc_waiter *closer = channel->closer;
     channel->released = true;
     if (atomic_load_explicit(&channel->calls, memory_order_relaxed) == 0)
         free_channel(channel);
+    if (closer == NULL)
+        return;
+    /* Who closes and then drops his reference to the runtime expects it to be gone: ours goes first. */
+    if (engine->drops > 0)
+        engine->settle_drops(engine);
+    mrpc_engine_complete(engine, closer);
 }
 
 static void cancel_calls(mrpc_session *session)

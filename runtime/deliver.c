@@ -115,20 +115,25 @@ static void discard(mrpc_call *call)
     }
 }
 
-static void deliver_end_of_wait(mrpc_call *call)
+/* Returns who waits in mrpc_call_finish(), to be completed when the slot is free: the handle is void when that returns.
+ */
+static mrpc_waiter *deliver_end_of_wait(mrpc_call *call)
 {
     discard(call);
     if (!call->ended)
-        return;
-    *call->wait->status = status_of(call);
+        return NULL;
+    mrpc_call_wait *wait = call->wait;
+    *wait->status = status_of(call);
+    wait->result = 0;
     call->told = true;
-    complete_wait(call, 0);
+    call->wait = NULL;
+    return &wait->waiter;
 }
 
-static void deliver_blocking(mrpc_call *call)
+static mrpc_waiter *deliver_blocking(mrpc_call *call)
 {
     if (call->wait == NULL)
-        return;
+        return NULL;
     switch (call->wait->what) {
     case WAIT_RECEIVE:
         deliver_received(call);
@@ -142,9 +147,9 @@ static void deliver_blocking(mrpc_call *call)
             complete_wait(call, call->ended && call->wait->result == 0 ? MRPC_ECLOSED : call->wait->result);
         break;
     case WAIT_END:
-        deliver_end_of_wait(call);
-        break;
+        return deliver_end_of_wait(call);
     }
+    return NULL;
 }
 
 /* --- callbacks, either side --- */
@@ -242,8 +247,8 @@ static void deliver_server(mrpc_call *call)
 
 void mrpc_call_deliver(mrpc_engine *engine, mrpc_task *task)
 {
-    (void)engine;
     mrpc_call *call = (mrpc_call *)((char *)task - offsetof(mrpc_call, task));
+    mrpc_waiter *finished = NULL;
     call->delivering = true;
     switch ((call_style)call->style) {
     case STYLE_BLOCKING_UNARY:
@@ -252,7 +257,7 @@ void mrpc_call_deliver(mrpc_engine *engine, mrpc_task *task)
         deliver_unary(call);
         break;
     case STYLE_BLOCKING:
-        deliver_blocking(call);
+        finished = deliver_blocking(call);
         break;
     case STYLE_CALLBACKS:
         deliver_callbacks(call);
@@ -266,4 +271,6 @@ void mrpc_call_deliver(mrpc_engine *engine, mrpc_task *task)
         mrpc_call_wake_task(call);
     call->again = false;
     mrpc_call_finished(call);
+    if (finished != NULL)
+        mrpc_engine_complete(engine, finished);
 }

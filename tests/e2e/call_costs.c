@@ -5,9 +5,9 @@
  *   call_costs server ADDRESS
  *   call_costs client ADDRESS SIZE CALLS
  *
- * The client warms up, then makes CALLS calls with SIZE bytes. A call with one byte tells the server to begin (1) or end (2) its own
- * measurement. Each side prints a line of NAME=VALUE, the differences between begin and end. The server answers requests up to 4 KiB with the same
- * bytes and larger ones with none, so that only one direction is large.
+ * The client warms up, then makes CALLS calls with SIZE bytes. A call with one byte tells the server to begin (1) or
+ * end (2) its own measurement. Each side prints a line of NAME=VALUE, the differences between begin and end. The server
+ * answers requests up to 4 KiB with the same bytes and larger ones with none, so that only one direction is large.
  */
 #include "config.h"
 
@@ -46,7 +46,8 @@ static costs take(const mrpc_runtime *runtime)
 static void print(const char *side, const costs *begin, const costs *end)
 {
     printf("%s interposed=%d", side, mrpc_interpose_counts != NULL);
-#define PRINT_COUNTER(name, help) printf(" " #name "=%llu", (unsigned long long)(end->counters.name - begin->counters.name));
+#define PRINT_COUNTER(name, help)                                                                                      \
+    printf(" " #name "=%llu", (unsigned long long)(end->counters.name - begin->counters.name));
     MRPC_COUNTER_TABLE(PRINT_COUNTER)
 #undef PRINT_COUNTER
     printf(" outside_allocations=%llu outside_frees=%llu outside_locks=%llu outside_large_copies=%llu"
@@ -90,8 +91,8 @@ static void answer(bench_Echo_Call_call *call, const bench_Payload *request, voi
     bench_Echo_Call_reply(call, reply);
 }
 
-static const mrpc_connection_options connection_options = {
-    .size = sizeof(mrpc_connection_options), .max_message = UINT64_C(1) << 28};
+static const mrpc_connection_options connection_options = {.size = sizeof(mrpc_connection_options),
+                                                           .max_message = UINT64_C(1) << 28};
 
 static int serve(const char *address)
 {

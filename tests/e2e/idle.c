@@ -4,8 +4,8 @@
  *
  *   idle ADDRESS CONNECTIONS SECONDS
  *
- * A child process serves; this one makes a call on each of many channels, and then both only drive their runtimes. Fails when
- * either has used more than 10 ms of processor time in 10 s.
+ * A child process serves; this one makes a call on each of many channels, and then both only drive their runtimes.
+ * Fails when either has used more than 10 ms of processor time in 10 s.
  */
 #include "config.h"
 
@@ -94,10 +94,12 @@ static mrpc_channel *connect_and_call(mrpc_runtime *runtime, const char *address
     mrpc_error error;
     bench_Payload request;
     bench_Payload_init(&request);
-    if (mrpc_channel_new(&channel, address, &(mrpc_channel_options){.size = sizeof(mrpc_channel_options), .runtime = runtime},
+    if (mrpc_channel_new(&channel, address,
+                         &(mrpc_channel_options){.size = sizeof(mrpc_channel_options), .runtime = runtime},
                          &error) != 0)
         fail(address, mrpc_error_text(&error));
-    mrpc_status status = bench_Echo_Call(channel, &request, NULL, MRPC_CALL_OPTIONS(.timeout_ms = 20000, .wait_for_ready = true));
+    mrpc_status status =
+        bench_Echo_Call(channel, &request, NULL, MRPC_CALL_OPTIONS(.timeout_ms = 20000, .wait_for_ready = true));
     if (status.code != MRPC_OK)
         fail(mrpc_code_name(status.code), status.message);
     return channel;
@@ -125,8 +127,8 @@ int main(int argc, char **argv)
     uint64_t client_before = cpu_us(getpid()), server_before = cpu_us(server);
     drive(runtime, seconds * 1000);
     uint64_t client_used = cpu_us(getpid()) - client_before, server_used = cpu_us(server) - server_before;
-    printf("%s: %lu idle connections for %lu s: %llu us of processor time in the client, %llu us in the server\n", argv[1],
-           connections, seconds, (unsigned long long)client_used, (unsigned long long)server_used);
+    printf("%s: %lu idle connections for %lu s: %llu us of processor time in the client, %llu us in the server\n",
+           argv[1], connections, seconds, (unsigned long long)client_used, (unsigned long long)server_used);
     for (unsigned long i = 0; i < connections; i++)
         mrpc_channel_close(channels[i]);
     free(channels);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* interpose.c - a library to preload that counts allocations, locks and large copies, and passes each on; see interpose.h */
+/* interpose.c - a library to preload that counts allocations, locks and large copies, and passes each on; see
+ * interpose.h */
 #include "config.h"
 
 #include "tests/e2e/interpose.h"
@@ -115,14 +116,14 @@ EXPORT void *memmove(void *to, const void *from, size_t size)
 }
 
 /* A lock function that counts and then calls the next one of its name. */
-#define COUNTED_LOCK(name, type)                                                                                  \
-    EXPORT int name(type *object)                                                                                 \
-    {                                                                                                             \
-        static int (*next)(type *);                                                                               \
-        if (next == NULL)                                                                                         \
-            *(void **)&next = dlsym(RTLD_NEXT, #name);                                                            \
-        add(&counts.locks, 1);                                                                                    \
-        return next(object);                                                                                      \
+#define COUNTED_LOCK(name, type)                                                                                       \
+    EXPORT int name(type *object)                                                                                      \
+    {                                                                                                                  \
+        static int (*next)(type *);                                                                                    \
+        if (next == NULL)                                                                                              \
+            *(void **)&next = dlsym(RTLD_NEXT, #name);                                                                 \
+        add(&counts.locks, 1);                                                                                         \
+        return next(object);                                                                                           \
     }
 
 COUNTED_LOCK(pthread_mutex_lock, pthread_mutex_t)

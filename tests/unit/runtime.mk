@@ -3,7 +3,7 @@
 EXTRA_DIST += tests/unit/runtime.mk tests/protos/echo.proto
 if HAVE_PROTOC
 PROTOS += echo
-RUNTIME_TESTS = tests/unit/test_runtime_unary tests/unit/test_runtime_streams
+RUNTIME_TESTS = tests/unit/test_runtime_unary tests/unit/test_runtime_streams tests/unit/test_runtime_death
 RUNTIME_FIXTURE = tests/unit/runtime_fixture.c tests/unit/runtime_fixture.h
 ECHO_FILES = gen/echo.mrpc.c gen/echo.marshal.c
 check_PROGRAMS += $(RUNTIME_TESTS)
@@ -16,4 +16,8 @@ tests_unit_test_runtime_unary_LDADD = $(TEST_LDADD)
 tests_unit_test_runtime_streams_SOURCES = tests/unit/test_runtime_streams.c $(RUNTIME_FIXTURE)
 nodist_tests_unit_test_runtime_streams_SOURCES = $(ECHO_FILES)
 tests_unit_test_runtime_streams_LDADD = $(TEST_LDADD)
+
+tests_unit_test_runtime_death_SOURCES = tests/unit/test_runtime_death.c $(RUNTIME_FIXTURE)
+nodist_tests_unit_test_runtime_death_SOURCES = $(ECHO_FILES)
+tests_unit_test_runtime_death_LDADD = $(TEST_LDADD)
 endif

@@ -12,8 +12,10 @@
 
 enum {
     BACKLOG = 1024,
-    BATCH = 64,     /* accepted in one go */
-    GREETING = 1024 /* at most at once: who connects and says nothing must not take all descriptors */
+    BATCH = 64,      /* accepted in one go */
+    GREETING = 1024, /* at most at once: who connects and says nothing must not take all descriptors */
+    BIND_TRIES = 25,
+    BIND_PAUSE_US = 10000
 };
 
 #define PAUSE_NS UINT64_C(50000000) /* when there are no descriptors, and between batches that were full */
@@ -120,11 +122,24 @@ static void timer_expired(mrpc_timer *timer)
     accept_clients((mrpc_shm_listener *)(void *)((char *)timer - offsetof(mrpc_shm_listener, timer)));
 }
 
+/* When a process is killed, the kernel lets go of what its io_uring refers to a little later, in a worker of its own. A
+ * server that is started again at once must not fail for that: ask for a quarter of a second before the name counts as
+ * taken. */
+static int bind_patiently(int fd, const struct sockaddr_un *where, socklen_t length)
+{
+    int result = bind(fd, (const struct sockaddr *)where, length);
+    for (int tries = 0; tries < BIND_TRIES && result != 0 && errno == EADDRINUSE; tries++) {
+        (void)usleep(BIND_PAUSE_US);
+        result = bind(fd, (const struct sockaddr *)where, length);
+    }
+    return result;
+}
+
 static int bind_name(mrpc_shm_listener *listener, mrpc_error *error)
 {
     struct sockaddr_un where;
     socklen_t length = mrpc_shm_address_socket(&listener->address, &where);
-    if (bind(listener->socket.fd, (const struct sockaddr *)&where, length) != 0)
+    if (bind_patiently(listener->socket.fd, &where, length) != 0)
         return errno == EADDRINUSE ? mrpc_error_set(error, MRPC_EEXIST,
                                                     "%s: another server has this name; stop it, or take another name",
                                                     listener->base.address)

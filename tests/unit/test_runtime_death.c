@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* test_runtime_death.c - the other side is killed, stops, or is a child of fork(); and what a program gets back at the
+ * end */
+#include "config.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/runtime_fixture.h"
+
+enum { CALLS = 50, ADDRESS_SIZE = 128 };
+
+/* --- processes --- */
+
+static void first_address(const setup *how, char *address)
+{
+    bool shm = strncmp(how->address, "shm:", 4) == 0;
+    (void)snprintf(address, ADDRESS_SIZE, shm ? "%s%d" : "%s", how->address, (int)getpid());
+}
+
+/* A process that serves until it is killed. Writes where it really listens to `address`. */
+static pid_t start_process(const setup *how, char *address)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        echo_server *server = start_server(how, address);
+        if (write(ends[1], echo_server_address(server), ADDRESS_SIZE) != ADDRESS_SIZE)
+            _exit(1);
+        for (;;)
+            (void)pause();
+    }
+    (void)close(ends[1]);
+    assert_int_equal(read(ends[0], address, ADDRESS_SIZE), ADDRESS_SIZE);
+    (void)close(ends[0]);
+    return child;
+}
+
+static void kill_process(pid_t process)
+{
+    int status;
+    assert_int_equal(kill(process, SIGKILL), 0);
+    assert_int_equal(waitpid(process, &status, 0), process);
+}
+
+/* --- calls that wait for an end --- */
+
+typedef struct ends {
+    _Atomic int count, unavailable;
+    _Atomic bool all;
+} ends;
+
+static void note_end(void *state, const mrpc_status *status, const echo_Pong *pong)
+{
+    ends *mine = state;
+    mrpc_release(pong);
+    mine->unavailable += status->code == MRPC_UNAVAILABLE;
+    if (++mine->count == CALLS)
+        atomic_store(&mine->all, true);
+}
+
+static void killed_server_ends_each_call_once_and_its_successor_is_found(void **state)
+{
+    const setup *how = *state;
+    fixture f = {.setup = how};
+    ends ended = {0};
+    char address[ADDRESS_SIZE];
+    first_address(how, address);
+    pid_t process = start_process(how, address);
+    f.runtime = new_runtime(how);
+    f.channel = new_channel(how, f.runtime, address);
+    f.ping = echo_Ping_new(NULL);
+    call_and_check(&f, 1);
+
+    f.ping->action = echo_NEVER;
+    for (int i = 0; i < CALLS; i++)
+        assert_int_equal(echo_Echo_Unary_start(f.channel, f.ping, NULL, note_end, &ended, NULL), 0);
+    (void)mrpc_runtime_poll(f.runtime, 10);
+    kill_process(process);
+    drive_until(&f, &ended.all);
+    (void)mrpc_runtime_poll(f.runtime, 50);
+    assert_int_equal(ended.count, CALLS);
+    assert_int_equal(ended.unavailable, CALLS);
+
+    process = start_process(how, address);
+    f.ping->action = echo_REPLY;
+    mrpc_status status =
+        echo_Echo_Unary(f.channel, f.ping, NULL, MRPC_CALL_OPTIONS(.timeout_ms = 30000, .wait_for_ready = true));
+    assert_int_equal(status.code, MRPC_OK);
+    kill_process(process);
+    mrpc_release(f.ping);
+    mrpc_channel_close(f.channel);
+    mrpc_runtime_unref(f.runtime);
+}
+
+static void killed_client_ends_its_calls_at_the_server(void **state)
+{
+    fixture f;
+    set_up(&f, *state);
+    call_and_check(&f, 1);
+    const char *address = echo_server_address(f.server);
+    pid_t client = fork();
+    assert_true(client >= 0);
+    if (client == 0) {
+        static ends ignored;
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        mrpc_runtime *runtime = new_runtime(f.setup);
+        mrpc_channel *channel = new_channel(f.setup, runtime, address);
+        echo_Ping ping;
+        echo_Ping_init(&ping);
+        ping.action = echo_NEVER;
+        for (int i = 0; i < CALLS; i++)
+            if (echo_Echo_Unary_start(channel, &ping, NULL, note_end, &ignored, NULL) != 0)
+                _exit(1);
+        for (;;)
+            (void)mrpc_runtime_poll(runtime, 1000);
+    }
+    for (int i = 0; i < 30000 && atomic_load(&echo_server_seen(f.server)->handled) < CALLS + 1; i++)
+        (void)usleep(1000);
+    kill_process(client);
+    wait_for_cancelled(f.server, CALLS);
+    call_and_check(&f, 2);
+    tear_down(&f);
+}
+
+static void child_of_fork_is_told_so(void **state)
+{
+    fixture f;
+    set_up(&f, *state);
+    call_and_check(&f, 1);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        mrpc_status status = echo_Echo_Unary(f.channel, f.ping, NULL, NULL);
+        _exit(status.code == MRPC_FAILED_PRECONDITION && mrpc_runtime_poll(f.runtime, 0) == MRPC_EFORKED ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    call_and_check(&f, 2);
+    tear_down(&f);
+}
+
+/* --- in one process --- */
+
+static void stopping_lets_calls_finish(void **state)
+{
+    fixture f;
+    ends ended = {.count = CALLS - 1};
+    set_up(&f, *state);
+    call_and_check(&f, 1);
+    f.ping->action = echo_LATE;
+    assert_int_equal(echo_Echo_Unary_start(f.channel, f.ping, NULL, note_end, &ended, NULL), 0);
+    while (atomic_load(&echo_server_seen(f.server)->handled) < 2)
+        (void)mrpc_runtime_poll(f.runtime, 1);
+    echo_server_stop(f.server, 10000);
+    drive_until(&f, &ended.all);
+    assert_int_equal(ended.unavailable, 0);
+    f.ping->action = echo_REPLY;
+    assert_int_equal(echo_Echo_Unary(f.channel, f.ping, NULL, MRPC_CALL_OPTIONS(.timeout_ms = 2000)).code,
+                     MRPC_UNAVAILABLE);
+    mrpc_release(f.ping);
+    mrpc_channel_close(f.channel);
+    mrpc_runtime_unref(f.runtime);
+}
+
+static void *call_many(void *argument)
+{
+    const fixture *f = argument;
+    for (uint64_t i = 0; i < 200; i++) {
+        const echo_Pong *pong = NULL;
+        echo_Ping ping;
+        echo_Ping_init(&ping);
+        ping.number = i;
+        mrpc_status status = echo_Echo_Unary(f->channel, &ping, &pong, NULL);
+        bool good = status.code == MRPC_OK && pong->number == i;
+        mrpc_release(pong);
+        if (!good)
+            return argument;
+    }
+    return NULL;
+}
+
+static void threads_block_on_one_channel(void **state)
+{
+    enum { THREADS = 6 };
+    fixture f;
+    pthread_t threads[THREADS];
+    set_up(&f, *state);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, call_many, &f), 0);
+    for (int i = 0; i < THREADS; i++) {
+        void *wrong;
+        assert_int_equal(pthread_join(threads[i], &wrong), 0);
+        assert_null(wrong);
+    }
+    tear_down(&f);
+}
+
+static int count_descriptors(void)
+{
+    int count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    while (readdir(folder) != NULL)
+        count++;
+    (void)closedir(folder);
+    return count;
+}
+
+static int count_mappings(void)
+{
+    int count = 0;
+    char line[512];
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps) != NULL)
+        count += strstr(line, "memfd:") != NULL;
+    (void)fclose(maps);
+    return count;
+}
+
+static void everything_is_given_back(void **state)
+{
+    int descriptors = count_descriptors(), mappings = count_mappings();
+    for (int i = 0; i < 5; i++) {
+        fixture f;
+        set_up(&f, *state);
+        call_and_check(&f, 1);
+        tear_down(&f);
+        assert_int_equal(count_descriptors(), descriptors);
+        assert_int_equal(count_mappings(), mappings);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const named_test tests[] = {
+        NAMED_TEST(killed_server_ends_each_call_once_and_its_successor_is_found),
+        NAMED_TEST(killed_client_ends_its_calls_at_the_server),
+        NAMED_TEST(child_of_fork_is_told_so),
+        NAMED_TEST(stopping_lets_calls_finish),
+        NAMED_TEST(threads_block_on_one_channel),
+        NAMED_TEST(everything_is_given_back),
+    };
+    return run_named_tests(tests, sizeof tests / sizeof tests[0], argc, argv);
+}
