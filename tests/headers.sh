@@ -17,4 +17,14 @@ for header in $headers; do
     grep -q "include/$header\\( \\|\$\\)" "$top_srcdir/include/local.mk" || fail "$header is not in include/local.mk"
     grep -q 'SPDX-License-Identifier: BSD-2-Clause' "$top_srcdir/include/$header" || fail "$header has no SPDX line"
 done
+
+# As installed: in a folder of the system's.
+$CXX -std=c++17 $flags -isystem "$top_srcdir/include" -x c++ - <<'EOF' || fail "MRPC_CALL_OPTIONS as C++17"
+#include <mrpc/call.h>
+mrpc_status use(mrpc_channel *channel, const mrpc_method *method, const void *request);
+mrpc_status use(mrpc_channel *channel, const mrpc_method *method, const void *request)
+{
+    return mrpc_call_unary(channel, method, request, nullptr, MRPC_CALL_OPTIONS(.timeout_ms = 500, .wait_for_ready = true));
+}
+EOF
 [ "$failures" = 0 ]

@@ -46,7 +46,15 @@ typedef struct mrpc_call_options {
     size_t metadata_count;
 } mrpc_call_options;
 
+/* Options for one call, in place: MRPC_CALL_OPTIONS(.timeout_ms = 500). They last as long as the call of the function
+ * that gets them. In C++ members are named in the order above. */
+#ifdef __cplusplus
+#define MRPC_CALL_OPTIONS(...)                                                                                         \
+    (&static_cast<const mrpc_call_options &>(                                                                          \
+        __extension__ mrpc_call_options{.size = sizeof(mrpc_call_options), __VA_ARGS__}))
+#else
 #define MRPC_CALL_OPTIONS(...) (&(const mrpc_call_options){.size = sizeof(mrpc_call_options), __VA_ARGS__})
+#endif
 
 /* --- client, unary --- */
 
