@@ -51,7 +51,8 @@ MRPC_API int mrpc_server_run(mrpc_server *server);
  * from signal handlers; never blocks. */
 MRPC_API void mrpc_server_stop(mrpc_server *server, uint32_t drain_ms);
 
-/* Closes what is still open and frees the server. NULL is allowed. Not from a handler. */
+/* Closes what is still open and frees the server. NULL is allowed. Not from a handler. Calls that handlers have not answered yet end on both sides; their
+ * memory, and with it the runtime, stays until the handlers answer, which then get ECLOSED. */
 MRPC_API void mrpc_server_free(mrpc_server *server);
 
 MRPC_API mrpc_runtime *mrpc_server_runtime(mrpc_server *server);
