@@ -102,3 +102,13 @@ void check_file(const schema_file *file, diagnostics *list)
     for (size_t i = 0; i < file->service_count; i++)
         check_service(&file->services[i], list);
 }
+
+void check_module(const schema_file *file, diagnostics *list)
+{
+    if (file->module_message_count > MRPC_CODEC_LIMIT)
+        diagnostic_error(
+            list, file, &file->syntax_location,
+            "its messages, and those that they reach in other files, are %zu; a module can have %d: divide "
+            "the file",
+            file->module_message_count, (int)MRPC_CODEC_LIMIT);
+}

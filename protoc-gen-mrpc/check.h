@@ -9,4 +9,7 @@
 /* Adds an error for each thing in the file that cannot be honoured. */
 void check_file(const schema_file *file, diagnostics *list);
 
+/* The same for what its marshal module would have; the file must be complete. */
+void check_module(const schema_file *file, diagnostics *list);
+
 #endif /* MRPC_GEN_CHECK_H */

@@ -11,7 +11,7 @@
 
 #include "suffixes.h"
 
-enum { BUCKETS = 1 << 14 };
+enum { LEAST_BUCKETS = 1 << 12, BUCKETS_FOR_MESSAGE = 16 };
 
 /* A thing of the schema, for error messages. */
 typedef struct origin {
@@ -28,18 +28,19 @@ typedef struct claim {
 
 typedef struct registry {
     claim **buckets;
+    size_t bucket_count; /* a power of two */
     gen_arena *arena;
     diagnostics *list;
     origin reported[2]; /* the last two that collided: one error for a pair is enough */
 } registry;
 
 /* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
-static size_t bucket_of(const char *name)
+static size_t hash(const char *name)
 {
-    uint32_t hash = 2166136261u;
+    uint32_t value = 2166136261u;
     for (; *name != '\0'; name++)
-        hash = (hash ^ (unsigned char)*name) * 16777619u;
-    return hash % BUCKETS;
+        value = (value ^ (unsigned char)*name) * 16777619u;
+    return value;
 }
 
 static void report(registry *r, const char *name, const origin *from, const origin *other)
@@ -60,7 +61,7 @@ static void report(registry *r, const char *name, const origin *from, const orig
 /* False: another thing has the name. */
 static bool claim_name(registry *r, const char *name, const origin *from)
 {
-    claim **bucket = &r->buckets[bucket_of(name)];
+    claim **bucket = &r->buckets[hash(name) & (r->bucket_count - 1)];
     for (const claim *other = *bucket; other != NULL; other = other->next)
         if (strcmp(other->name, name) == 0) {
             report(r, name, from, &other->from);
@@ -198,9 +199,20 @@ static void claim_file(registry *r, const schema_file *file)
 #undef CLAIM_ALL
 #undef SUFFIX_NAME
 
+static size_t buckets_for(schema_file *const *files, size_t count)
+{
+    size_t messages = 0, buckets = LEAST_BUCKETS;
+    for (size_t i = 0; i < count; i++)
+        messages += files[i]->all_message_count;
+    while (buckets < BUCKETS_FOR_MESSAGE * messages)
+        buckets *= 2;
+    return buckets;
+}
+
 int collisions_check(schema_file *const *files, size_t count, gen_arena *arena, diagnostics *list)
 {
-    registry r = {.buckets = arena_alloc(arena, BUCKETS, sizeof(claim *)), .arena = arena, .list = list};
+    registry r = {.bucket_count = buckets_for(files, count), .arena = arena, .list = list};
+    r.buckets = arena_alloc(arena, r.bucket_count, sizeof(claim *));
     for (size_t i = 0; r.buckets != NULL && i < count; i++) {
         claim_file(&r, files[i]);
         for (size_t j = 0; j < files[i]->enum_count; j++)

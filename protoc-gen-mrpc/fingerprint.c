@@ -67,18 +67,6 @@ static bool follow(walk_list *list)
     return !list->failed;
 }
 
-/* Makes the list that of the messages which `root` reaches, itself included, sorted by full name; false: no memory. */
-static bool list_reachable(walk_list *list, schema_message *root, size_t *walk)
-{
-    list->count = 0;
-    list->walk = ++*walk;
-    visit(list, root);
-    if (!follow(list))
-        return false;
-    qsort(list->messages, list->count, sizeof *list->messages, by_full_name);
-    return true;
-}
-
 /* The file's own messages keep their order; those of other files follow by full name. */
 static int collect_module(schema_file *file, gen_arena *arena, size_t *walk)
 {
@@ -98,6 +86,49 @@ static int collect_module(schema_file *file, gen_arena *arena, size_t *walk)
     file->module_messages = list.messages;
     file->module_message_count = list.count;
     return 0;
+}
+
+/* All that the file's messages reach, sorted by full name; NULL: no memory. */
+static schema_message **sort_module(const schema_file *file, gen_arena *arena)
+{
+    size_t count = file->module_message_count;
+    schema_message **sorted = arena_alloc(arena, count + 1, sizeof *sorted);
+    if (sorted == NULL)
+        return NULL;
+    if (count != 0)
+        memcpy(sorted, file->module_messages, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, by_full_name);
+    return sorted;
+}
+
+/* Sorts the list by full name. `sorted` has its messages among others and makes it cheap to sort a list of most of
+ * them: where all messages reach each other, there are as many such lists as messages. */
+static void sort_list(walk_list *list, schema_message *const *sorted, size_t count)
+{
+    if (list->count < count / 16) {
+        qsort(list->messages, list->count, sizeof *list->messages, by_full_name);
+        return;
+    }
+    list->count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (sorted[i]->mark == list->walk)
+            list->messages[list->count++] = sorted[i];
+}
+
+/* Makes the list that of the messages which `root` reaches, itself included, in no order. False: no memory. */
+static bool list_reachable(walk_list *list, schema_message *root, size_t *walk)
+{
+    list->count = 0;
+    list->walk = ++*walk;
+    visit(list, root);
+    return follow(list);
+}
+
+static void find_maps(schema_message *root, const walk_list *list)
+{
+    for (size_t i = 0; i < list->count && !root->reaches_map; i++)
+        for (size_t j = 0; j < list->messages[i]->field_count; j++)
+            root->reaches_map |= list->messages[i]->fields[j]->is_map;
 }
 
 size_t fingerprint_codec(const schema_file *file, const schema_message *message)
@@ -203,10 +234,9 @@ static int begin_hash(XXH3_state_t *state, output *line, const char *title, cons
     return 0;
 }
 
-static int fingerprint_message(schema_message *message, walk_list *list, size_t *walk, output *line)
+/* `list`: what the message reaches, sorted. */
+static int fingerprint_message(schema_message *message, const walk_list *list, output *line)
 {
-    if (!list_reachable(list, message, walk))
-        return MRPC_ENOMEM;
     XXH3_state_t schema, layout;
     if (begin_hash(&schema, line, "mrpc-schema 1", message) != 0 ||
         begin_hash(&layout, line, "mrpc-layout 1 little-endian lp64", message) != 0)
@@ -217,6 +247,24 @@ static int fingerprint_message(schema_message *message, walk_list *list, size_t 
     }
     message->fingerprint = (mrpc_fingerprint){XXH3_64bits_digest(&schema), XXH3_64bits_digest(&layout)};
     return 0;
+}
+
+static int fingerprint_messages(schema_file *file, gen_arena *arena, size_t *walk, output *line)
+{
+    walk_list list = {.arena = arena};
+    schema_message **sorted = sort_module(file, arena);
+    if (sorted == NULL)
+        return MRPC_ENOMEM;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < file->all_message_count; i++) {
+        schema_message *message = file->all_messages[i];
+        if (!list_reachable(&list, message, walk))
+            return MRPC_ENOMEM;
+        find_maps(message, &list);
+        sort_list(&list, sorted, file->module_message_count);
+        result = fingerprint_message(message, &list, line);
+    }
+    return result;
 }
 
 /* The file's fingerprints are those of the list of its module's messages and their fingerprints. */
@@ -239,12 +287,11 @@ static int fingerprint_file(schema_file *file, output *text)
 int fingerprint_assign(schema_file *file, gen_arena *arena, size_t *walk)
 {
     output text = {0};
-    walk_list list = {.arena = arena};
     int result = collect_module(file, arena, walk);
     for (size_t i = 0; result == 0 && i < file->all_message_count; i++)
         result = write_texts(file->all_messages[i], arena, &text);
-    for (size_t i = 0; result == 0 && i < file->all_message_count; i++)
-        result = fingerprint_message(file->all_messages[i], &list, walk, &text);
+    if (result == 0)
+        result = fingerprint_messages(file, arena, walk, &text);
     if (result == 0)
         result = fingerprint_file(file, &text);
     output_free(&text);

@@ -38,9 +38,13 @@ static int check_all(const plugin_request *request, output *error)
     return report_errors(&list, error);
 }
 
-static int check_names(const plugin_request *request, output *error)
+/* What can only be seen when the schema is complete. */
+static int check_completed(const plugin_request *request, output *error)
 {
     diagnostics list = {0};
+    for (size_t i = 0; i < request->file_count; i++)
+        if (request->wanted[i])
+            check_module(request->files[i], &list);
     int result = collisions_check(request->files, request->file_count, request->arena, &list);
     int reported = report_errors(&list, error);
     return result != 0 ? result : reported;
@@ -95,7 +99,7 @@ int generate_all(const plugin_request *request, output *error)
     if (result == 0)
         result = complete_schema(request, &options);
     if (result == 0)
-        result = check_names(request, error);
+        result = check_completed(request, error);
     for (size_t i = 0; result == 0 && i < request->file_count; i++)
         if (request->wanted[i])
             result = generate_files(request, request->files[i], &options);

@@ -158,6 +158,7 @@ schema_field *SchemaBuilder::Field(const pb::FieldDescriptor *source, schema_mes
     field->message = source->message_type() != nullptr ? messages_.at(source->message_type()) : nullptr;
     field->enumeration = source->enum_type() != nullptr ? enums_.at(source->enum_type()) : nullptr;
     field->parent = parent;
+    field->index = static_cast<size_t>(source->index());
     field->deprecated = source->options().deprecated();
     field->location = Location(source);
     return field;

@@ -3,7 +3,6 @@
 #include "generator.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "marshal_parts.h"
 
@@ -53,12 +52,10 @@ static void declare_protobuf(const schema_message *message, output *out)
         output_fill(out, "static mrpc_wire_starter start_$T$;\n", "T", message->c_name, NULL);
 }
 
-static void declare_finish(const marshal_context *context, output *out)
+static void declare_finish(const schema_message *message, output *out)
 {
-    for (size_t i = 0; i < context->file->module_message_count; i++)
-        if (context->reaches_map[i] && !context->file->module_messages[i]->is_map_entry)
-            output_printf(out, "static mrpc_wire_finisher finish_%s;\n", context->file->module_messages[i]->c_name);
-    output_text(out, "\n");
+    if (message->reaches_map && !message->is_map_entry)
+        output_printf(out, "static mrpc_wire_finisher finish_%s;\n", message->c_name);
 }
 
 static void write_native(const schema_file *file, output *out)
@@ -71,15 +68,15 @@ static void write_native(const schema_file *file, output *out)
     output_text(out, "#endif /* MRPC_NATIVE */\n\n");
 }
 
-static void write_protobuf(const marshal_context *context, output *out)
+static void write_protobuf(const schema_file *file, output *out)
 {
     output_text(out, "/* --- the protobuf encoding --- */\n\n");
-    for_each_message(context->file, declare_protobuf, out);
-    declare_finish(context, out);
-    for_each_message(context->file, marshal_write_encode, out);
-    for_each_message(context->file, marshal_write_decode, out);
-    for (size_t i = 0; i < context->file->module_message_count; i++)
-        marshal_write_finish(context, context->file->module_messages[i], out);
+    for_each_message(file, declare_protobuf, out);
+    for_each_message(file, declare_finish, out);
+    output_text(out, "\n");
+    for_each_message(file, marshal_write_encode, out);
+    for_each_message(file, marshal_write_decode, out);
+    for_each_message(file, marshal_write_finish, out);
 }
 
 static void write_native_codec(const schema_message *message, uint32_t threshold, output *out)
@@ -96,7 +93,7 @@ static void write_native_codec(const schema_message *message, uint32_t threshold
                 "T", message->c_name, "name", message->full_name, NULL);
 }
 
-static void write_codec(const marshal_context *context, const schema_message *message, uint32_t threshold, output *out)
+static void write_codec(const schema_message *message, uint32_t threshold, output *out)
 {
     output_text(out, "#if MRPC_NATIVE\n");
     write_native_codec(message, threshold, out);
@@ -107,17 +104,16 @@ static void write_codec(const marshal_context *context, const schema_message *me
         "    return mrpc_wire_encode(gather, message, encode_$T$, \"$name$\");\n}\n\n"
         "static int codec_decode_$T$(mrpc_decoder *decoder, void *message)\n{\n    decoder->stamp = MRPC_STAMP;\n"
         "    return mrpc_wire_decode(decoder, message, start_$T$, decode_$T$, $finish$$F$);\n}\n\n",
-        "T", message->c_name, "name", message->full_name, "finish",
-        marshal_reaches_map(context, message) ? "finish_" : "", "F",
-        marshal_reaches_map(context, message) ? message->c_name : "NULL", NULL);
+        "T", message->c_name, "name", message->full_name, "finish", message->reaches_map ? "finish_" : "", "F",
+        message->reaches_map ? message->c_name : "NULL", NULL);
 }
 
-static void write_codecs(const marshal_context *context, const gen_options *options, output *out)
+static void write_codecs(const schema_file *file, const gen_options *options, output *out)
 {
     output_text(out, "/* --- what the runtime calls --- */\n\n");
-    for (size_t i = 0; i < context->file->module_message_count; i++)
-        if (!context->file->module_messages[i]->is_map_entry)
-            write_codec(context, context->file->module_messages[i], options->threshold, out);
+    for (size_t i = 0; i < file->module_message_count; i++)
+        if (!file->module_messages[i]->is_map_entry)
+            write_codec(file->module_messages[i], options->threshold, out);
 }
 
 /* An entry of a map has no functions of its own, only a place, so that indices are those of the schema. */
@@ -175,40 +171,15 @@ static void write_table(const schema_file *file, size_t vectors, output *out)
                   file->module_message_count != 0 ? "module_codecs" : "NULL", vectors != 0 ? "module_vectors" : "NULL");
 }
 
-/* A message reaches a map when it has one, or a field whose type reaches one. */
-static bool reaches_map_now(const marshal_context *context, const schema_message *message)
-{
-    for (size_t i = 0; i < message->field_count; i++)
-        if (message->fields[i]->is_map ||
-            (marshal_is_message(message->fields[i]) && marshal_reaches_map(context, message->fields[i]->message)))
-            return true;
-    return false;
-}
-
-static void find_maps(marshal_context *context)
-{
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (size_t i = 0; i < context->file->module_message_count; i++)
-            if (!context->reaches_map[i] && reaches_map_now(context, context->file->module_messages[i]))
-                changed = context->reaches_map[i] = true;
-    }
-}
-
 int generate_marshal(const schema_file *file, const gen_options *options, output *out)
 {
     size_t vectors = 0;
-    marshal_context context = {file, calloc(file->module_message_count + 1, sizeof(bool))};
-    if (context.reaches_map == NULL)
-        return MRPC_ENOMEM;
-    find_maps(&context);
     write_head(file, options, out);
     for_each_message(file, marshal_write_mirror, out);
     write_native(file, out);
-    write_protobuf(&context, out);
-    write_codecs(&context, options, out);
+    write_protobuf(file, out);
+    write_codecs(file, options, out);
     int result = marshal_write_vectors(file, out, &vectors);
     write_table(file, vectors, out);
-    free(context.reaches_map);
     return result;
 }

@@ -6,14 +6,6 @@
  * after each piece would take quadratic time. */
 #include "marshal_parts.h"
 
-bool marshal_reaches_map(const marshal_context *context, const schema_message *message)
-{
-    for (size_t i = 0; i < context->file->module_message_count; i++)
-        if (context->file->module_messages[i] == message)
-            return context->reaches_map[i];
-    return false;
-}
-
 static void write_call(const schema_field *field, const char *message, const char *indent, output *out)
 {
     output_printf(out, "%sif (!mrpc_wire_finish(decoder, %s, depth, finish_%s, \"%s\"))\n%s    return false;\n", indent,
@@ -30,7 +22,7 @@ static void write_list(const schema_field *field, output *out)
     output_free(&message);
 }
 
-static void write_map(const marshal_context *context, const schema_field *field, output *out)
+static void write_map(const schema_field *field, output *out)
 {
     const schema_message *entry = field->message;
     const schema_field *value = entry->fields[1];
@@ -38,7 +30,7 @@ static void write_map(const marshal_context *context, const schema_field *field,
                 "    if (!mrpc_wire_sort(decoder, &m->$f$, sizeof(entry_$E$), ascends_$E$, \"$name$\"))\n        "
                 "return false;\n",
                 "f", field->c_name, "E", entry->c_name, "name", field->full_name, NULL);
-    if (!marshal_is_message(value) || !marshal_reaches_map(context, value->message))
+    if (!marshal_is_message(value) || !value->message->reaches_map)
         return;
     output_fill(out, "    for (size_t i = 0; i < m->$f$.size; i++)\n", "f", field->c_name, NULL);
     output message = {0};
@@ -62,9 +54,9 @@ static void write_single(const schema_field *field, output *out)
     output_free(&message);
 }
 
-void marshal_write_finish(const marshal_context *context, const schema_message *message, output *out)
+void marshal_write_finish(const schema_message *message, output *out)
 {
-    if (message->is_map_entry || !marshal_reaches_map(context, message))
+    if (message->is_map_entry || !message->reaches_map)
         return;
     output_fill(out,
                 "static bool finish_$T$(mrpc_decoder *decoder, void *message, uint32_t depth)\n{\n"
@@ -73,10 +65,10 @@ void marshal_write_finish(const marshal_context *context, const schema_message *
     for (size_t i = 0; i < message->field_count; i++) {
         const schema_field *field = message->fields[i];
         if (field->is_map)
-            write_map(context, field, out);
-        else if (marshal_is_message(field) && marshal_reaches_map(context, field->message) && field->repeated)
+            write_map(field, out);
+        else if (marshal_is_message(field) && field->message->reaches_map && field->repeated)
             write_list(field, out);
-        else if (marshal_is_message(field) && marshal_reaches_map(context, field->message))
+        else if (marshal_is_message(field) && field->message->reaches_map)
             write_single(field, out);
     }
     output_text(out, "    (void)depth;\n    return true;\n}\n\n");

@@ -16,15 +16,6 @@
 #include "output.h"
 #include "schema.h"
 
-/* What the parts ask about the file again and again. */
-typedef struct marshal_context {
-    const schema_file *file;
-    bool *reaches_map; /* by codec: whether decoding may have to sort a map in or below the message */
-} marshal_context;
-
-/* Whether the codec of this message must look for maps when decoding has ended. */
-bool marshal_reaches_map(const marshal_context *context, const schema_message *message);
-
 /* "message" or "entry": the first word of the mirror's name. */
 const char *marshal_mirror_word(const schema_message *message);
 
@@ -55,7 +46,7 @@ void marshal_write_native_put(const schema_message *message, output *out);
 void marshal_write_native_take(const schema_message *message, output *out);
 void marshal_write_encode(const schema_message *message, output *out);
 void marshal_write_decode(const schema_message *message, output *out);
-void marshal_write_finish(const marshal_context *context, const schema_message *message, output *out);
+void marshal_write_finish(const schema_message *message, output *out);
 
 /* The arrays of the self-test and the table of them. Returns 0 or MRPC_ENOMEM. */
 int marshal_write_vectors(const schema_file *file, output *out, size_t *count);

@@ -3,6 +3,8 @@
 #include "marshal_parts.h"
 #include "sample.h"
 
+enum { SHARED_VALUES = 8192 /* values below the roots of all samples of a variant, divided among them */ };
+
 static void write_array(output *out, const char *guard, const char *name, size_t index, const output *bytes)
 {
     if (bytes->size == 0)
@@ -36,12 +38,14 @@ static int write_vector(const sample *message, size_t codec, size_t index, outpu
     return failed ? MRPC_ENOMEM : 0;
 }
 
-static int write_variants(const schema_message *type, size_t codec, output *out, output *rows, size_t *count)
+static int write_variants(const schema_file *file, size_t codec, output *out, output *rows, size_t *count)
 {
+    const schema_message *type = file->module_messages[codec];
+    size_t values = SHARED_VALUES / file->module_message_count;
     int result = 0;
     for (int variant = 0; result == 0 && variant < SAMPLE_VARIANTS; variant++) {
         gen_arena arena = {0};
-        const sample *message = sample_make(type, (sample_variant)variant, &arena);
+        const sample *message = sample_make(type, (sample_variant)variant, values, &arena);
         result = message == NULL ? MRPC_ENOMEM : write_vector(message, codec, (*count)++, out, rows);
         arena_free(&arena);
     }
@@ -55,7 +59,7 @@ int marshal_write_vectors(const schema_file *file, output *out, size_t *count)
     output_text(out, "/* --- the self-test --- */\n\n");
     for (size_t i = 0; result == 0 && i < file->module_message_count; i++)
         if (!file->module_messages[i]->is_map_entry)
-            result = write_variants(file->module_messages[i], i, out, &rows, count);
+            result = write_variants(file, i, out, &rows, count);
     if (*count != 0)
         output_printf(out, "\nstatic const mrpc_vector module_vectors[] = {\n%s};\n\n", output_string(&rows));
     if (rows.failed)

@@ -9,6 +9,8 @@
 
 #include <mrpc/marshal/text.h>
 
+enum { BYTES_IN_LINE = 24 };
+
 /* Makes room for `extra` more bytes and a NUL. */
 static bool output_reserve(output *out, size_t extra)
 {
@@ -121,9 +123,9 @@ void output_literal(output *out, const char *text)
 void output_bytes(output *out, const uint8_t *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
-        const char *before = i % 16 == 0 ? "    " : " ";
-        bool ends_line = i % 16 == 15 || i + 1 == size;
-        output_printf(out, "%s0x%02x,%s", before, (unsigned)bytes[i], ends_line ? "\n" : "");
+        const char *before = i % BYTES_IN_LINE == 0 ? "    " : "";
+        bool ends_line = i % BYTES_IN_LINE == BYTES_IN_LINE - 1 || i + 1 == size;
+        output_printf(out, "%s%u,%s", before, (unsigned)bytes[i], ends_line ? "\n" : "");
     }
 }
 

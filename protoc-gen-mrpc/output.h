@@ -39,7 +39,8 @@ void output_declare(output *out, const char *type, const char *name);
 /* Writes a C string literal, quotes included, that any compiler reads as exactly `text`. */
 void output_literal(output *out, const char *text);
 
-/* Writes bytes as the elements of an initializer, sixteen a line, indented by four spaces. */
+/* Writes bytes as the elements of an initializer, in lines that are indented by four spaces: briefly, because there may
+ * be many. */
 void output_bytes(output *out, const uint8_t *bytes, size_t size);
 
 /* Writes what stands in a .proto's comment as a C comment, indented by `indent` spaces; nothing for an empty one. */

@@ -7,15 +7,17 @@
 #include "marshal_parts.h"
 
 enum {
-    SAMPLE_DEPTH = 3,   /* messages below the root, one in the other */
-    SAMPLE_MESSAGES = 7 /* messages below the root in all; what is more is left out */
+    SAMPLE_DEPTH = 3,    /* messages below the root, one in the other */
+    SAMPLE_MESSAGES = 7, /* messages below the root in all; what is more is left out */
+    LEAST_VALUES = 16,   /* values in them in all */
+    VALUE_SIZE = 32      /* bytes of a struct that count as one value, even when it is empty */
 };
 
 typedef struct sampling {
     gen_arena *arena;
     sample_variant variant;
-    unsigned seed; /* goes up by one with each value */
-    unsigned left; /* messages that may still be made */
+    unsigned seed;           /* goes up by one with each value */
+    size_t messages, values; /* that may still be made below the root */
 } sampling;
 
 /* Lengths around those at which copying changes its way, ASCII and not. */
@@ -80,9 +82,11 @@ static bool make_value(sampling *s, const schema_field *field, unsigned depth, s
 {
     unsigned seed = s->seed++;
     if (marshal_is_message(field)) {
-        if (depth == 0 || s->left == 0)
+        size_t cost = field->message->size / VALUE_SIZE;
+        if (depth == 0 || s->messages == 0 || cost > s->values)
             return false;
-        s->left--;
+        s->messages--;
+        s->values -= cost;
         value->message = make_message(s, field->message, depth - 1);
         return value->message != NULL;
     }
@@ -200,22 +204,28 @@ static void add_unknown(sampling *s, sample *message)
     message->unknown_size = size + 4;
 }
 
+/* All fields of the root; of messages below it, which have roots of their own, what the number of values allows. So all
+ * samples of a module together are as large as its schema, whatever refers to what. */
 static sample *make_message(sampling *s, const schema_message *type, unsigned depth)
 {
+    bool is_root = depth == SAMPLE_DEPTH;
     sample *message = new_sample(s, type);
     if (message == NULL || s->variant == SAMPLE_EMPTY)
         return message;
-    for (size_t i = 0; i < type->field_count; i++)
+    for (size_t i = 0; i < type->field_count && (is_root || s->values != 0); i++) {
         if (is_wanted(s, type->fields[i]))
             make_field(s, type->fields[i], depth, &message->fields[i]);
+        size_t count = is_root ? 0 : message->fields[i].count;
+        s->values -= count < s->values ? count : s->values;
+    }
     if (s->variant == SAMPLE_OTHER)
         add_unknown(s, message);
     return message;
 }
 
-sample *sample_make(const schema_message *type, sample_variant variant, gen_arena *arena)
+sample *sample_make(const schema_message *type, sample_variant variant, size_t values, gen_arena *arena)
 {
-    sampling s = {arena, variant, (unsigned)variant * 7, SAMPLE_MESSAGES};
+    sampling s = {arena, variant, (unsigned)variant * 7, SAMPLE_MESSAGES, LEAST_VALUES + values};
     sample *message = make_message(&s, type, SAMPLE_DEPTH);
     return arena->failed ? NULL : message;
 }

@@ -42,8 +42,9 @@ typedef enum sample_variant {
     SAMPLE_VARIANTS
 } sample_variant;
 
-/* The same for the same schema on every machine. NULL: no memory. */
-sample *sample_make(const schema_message *type, sample_variant variant, gen_arena *arena);
+/* The same for the same schema on every machine. `values`: about how many values the messages below the root may have
+ * together, the size of their structs included. NULL: no memory. */
+sample *sample_make(const schema_message *type, sample_variant variant, size_t values, gen_arena *arena);
 
 /* Appends the sample in the protobuf encoding. */
 void sample_protobuf(const sample *message, output *out);

@@ -97,14 +97,6 @@ static void place_list(const schema_field *field, const sample_field *list, outp
     }
 }
 
-static const sample_field *values_of(const sample *message, const schema_field *field)
-{
-    size_t i = 0;
-    while (message->type->fields[i] != field)
-        i++;
-    return &message->fields[i];
-}
-
 static void write_struct(const sample *message, output *out, size_t base)
 {
     for (size_t i = 0; i < message->type->field_count; i++) {
@@ -121,7 +113,7 @@ static void write_struct(const sample *message, output *out, size_t base)
 
 static void place_field(const sample *message, const schema_field *field, output *out, size_t base)
 {
-    const sample_field *values = values_of(message, field);
+    const sample_field *values = &message->fields[field->index];
     if (values->count == 0)
         return;
     if (field->repeated)

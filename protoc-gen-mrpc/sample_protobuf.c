@@ -101,9 +101,7 @@ void sample_protobuf(const sample *message, output *out)
     }
     schema_sort_fields(type, sorted);
     for (size_t i = 0; i < type->field_count; i++)
-        for (size_t j = 0; j < type->field_count; j++)
-            if (type->fields[j] == sorted[i])
-                put_field(out, sorted[i], &message->fields[j]);
+        put_field(out, sorted[i], &message->fields[sorted[i]->index]);
     output_write(out, message->unknown_size != 0 ? message->unknown : "", message->unknown_size);
     free(sorted);
 }

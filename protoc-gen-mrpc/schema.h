@@ -59,6 +59,7 @@ struct schema_field {
     schema_enum *enumeration; /* type ENUM */
     schema_oneof *oneof;      /* real oneofs only, not the one behind `optional` */
     schema_message *parent;
+    size_t index; /* in parent->fields */
     bool deprecated;
     schema_location location;
     const char *c_name;     /* filled by names.c: the member */
@@ -115,6 +116,7 @@ struct schema_message {
     size_t size;  /* filled by layout.c */
     size_t index; /* among all messages of the file, depth first, entries included; filled by layout.c */
     mrpc_fingerprint fingerprint; /* filled by fingerprint.c */
+    bool reaches_map;             /* filled by fingerprint.c: whether it has a map, or a message below it has */
     const char *schema_text;      /* filled by fingerprint.c: its part of the canonical texts */
     const char *layout_text;
     size_t schema_text_size, layout_text_size;

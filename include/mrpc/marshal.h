@@ -40,6 +40,7 @@ enum {
     MRPC_EXTERNAL_THRESHOLD = 4096, /* default of mrpc_gather.threshold, bytes */
     MRPC_EXTENT_LIMIT = 1024,       /* extents of one message */
     MRPC_DEPTH_LIMIT = 100,         /* nesting of messages; the same as libprotobuf's */
+    MRPC_CODEC_LIMIT = 65536,       /* codecs of one module */
     MRPC_STAMP_SIZE = 16            /* bytes of a build's stamp, NUL-padded */
 };
 
