@@ -155,11 +155,26 @@ void mrpc_call_end(mrpc_call *call, bool by_peer, mrpc_code code, const char *fo
     mrpc_call_wake_task(call);
 }
 
+/* What kept the call from being begun: "" when it was, otherwise two texts. */
+static const char *why_pending(const mrpc_call *call, const char **reason)
+{
+    *reason = "";
+    if (!call->pending)
+        return "";
+    if (call->channel->state == CHANNEL_READY)
+        return " while the connection had as many open calls as the server accepts (its option connection.max_calls)";
+    if (call->channel->last_error.code == 0)
+        return " while there was no connection";
+    *reason = call->channel->last_error.text;
+    return " while there was no connection: ";
+}
+
 static void deadline_passed(mrpc_timer *timer)
 {
     mrpc_call *call = (mrpc_call *)((char *)timer - offsetof(mrpc_call, timer));
-    mrpc_call_end(call, false, MRPC_DEADLINE_EXCEEDED, "the deadline of %s passed%s", call->method->full_name,
-                  call->pending ? " while there was no connection" : "");
+    const char *reason, *why = why_pending(call, &reason);
+    mrpc_call_end(call, false, MRPC_DEADLINE_EXCEEDED, "the deadline of %s passed%s%s", call->method->full_name, why,
+                  reason);
 }
 
 bool mrpc_call_start_timer(mrpc_call *call)

@@ -59,12 +59,14 @@ static uint64_t next_backoff(mrpc_channel *channel)
     return channel->backoff_ns / 100 * percent;
 }
 
+/* With a wrong option no attempt will do better: then nobody waits for one. */
 static void fail_impatient(mrpc_channel *channel)
 {
     mrpc_call *call = channel->pending;
+    bool hopeless = channel->last_error.code == MRPC_EINVAL;
     while (call != NULL) {
         mrpc_call *next = call->next;
-        if (!call->wait_for_ready)
+        if (!call->wait_for_ready || hopeless)
             mrpc_call_end(call, true, MRPC_UNAVAILABLE, "no connection to %s: %s", channel->address,
                           mrpc_error_text(&channel->last_error));
         call = next;

@@ -416,6 +416,21 @@ static void addresses_that_cannot_be_connected_to_make_no_channel(void **state)
     }
 }
 
+/* No attempt would do better, so that a call which waits for a connection ends as well. */
+static void option_that_the_host_does_not_know_ends_calls_that_wait(void **state)
+{
+    (void)state;
+    const mrpc_channel_options options = {.size = sizeof options, .connection.congestion = "nonsense"};
+    mrpc_channel *channel;
+    echo_Ping ping;
+    echo_Ping_init(&ping);
+    assert_int_equal(mrpc_channel_new(&channel, "tcp://127.0.0.1:1", &options, NULL), 0);
+    mrpc_status status = echo_Echo_Unary(channel, &ping, NULL, MRPC_CALL_OPTIONS(.wait_for_ready = true));
+    assert_int_equal(status.code, MRPC_UNAVAILABLE);
+    assert_non_null(strstr(status.message, "nonsense"));
+    mrpc_channel_close(channel);
+}
+
 int main(int argc, char **argv)
 {
     static const named_test tests[] = {
@@ -438,6 +453,7 @@ int main(int argc, char **argv)
         NAMED_TEST(message_over_the_limit_names_limit_and_option),
         NAMED_TEST(bad_metadata_and_arguments_are_refused),
         NAMED_TEST(addresses_that_cannot_be_connected_to_make_no_channel),
+        NAMED_TEST(option_that_the_host_does_not_know_ends_calls_that_wait),
     };
     return run_named_tests(tests, sizeof tests / sizeof tests[0], argc, argv);
 }
