@@ -42,7 +42,10 @@ static bool fits(const mrpc_call *handle, uint64_t control)
 
 bool mrpc_call_is_usable(const mrpc_call *handle)
 {
-    return handle != NULL && fits(handle, atomic_load(&mrpc_call_slot(handle)->control));
+    if (handle == NULL)
+        return false;
+    uint64_t control = atomic_load(&mrpc_call_slot(handle)->control);
+    return fits(handle, control) && !(control & CONTROL_FINISHED);
 }
 
 bool mrpc_call_is_current(const mrpc_call *handle)

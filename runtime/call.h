@@ -35,11 +35,12 @@ enum {
     CONTROL_POKED = 1,  /* call->poke is on its way to the driver */
     CONTROL_CANCEL = 2, /* what poke is to do */
     CONTROL_RESUME = 4,
-    CONTROL_LAST = 8,      /* the application has sent the last of its direction: reply, fail, close_send */
-    CONTROL_LAST_OP = 16,  /* call->last_op is on its way */
-    CONTROL_ENDED = 32,    /* nothing more can be sent */
-    CONTROL_WRITABLE = 64, /* a sender was told EAGAIN and waits for on_writable */
-    CONTROL_SHIFT = 8      /* where the generation begins */
+    CONTROL_LAST = 8,       /* the application has sent the last of its direction: reply, fail, close_send */
+    CONTROL_LAST_OP = 16,   /* call->last_op is on its way */
+    CONTROL_ENDED = 32,     /* nothing more can be sent */
+    CONTROL_WRITABLE = 64,  /* a sender was told EAGAIN and waits for on_writable */
+    CONTROL_FINISHED = 128, /* mrpc_call_finish() has begun: the handle is void for whoever called it */
+    CONTROL_SHIFT = 8       /* where the generation begins */
 };
 
 /* A message that came and waits for the application. In the arena of the message. */
@@ -165,7 +166,8 @@ static inline mrpc_call *mrpc_call_slot(const mrpc_call *handle)
 }
 /* Whether it was given to a server's handler. */
 bool mrpc_call_handle_is_server(const mrpc_call *handle);
-/* Whether the handle's call still has its slot, as far as another thread can know; false for NULL. */
+/* Whether the handle's call still has its slot and is not being finished, as far as another thread can know; false
+ * for NULL. */
 bool mrpc_call_is_usable(const mrpc_call *handle);
 /* Whether it has. On the driver. */
 bool mrpc_call_is_current(const mrpc_call *handle);

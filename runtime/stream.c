@@ -216,18 +216,27 @@ int mrpc_call_receive(mrpc_call *handle, const void **message)
     return result;
 }
 
+/* Another thread may drive, which frees the slot only after the waiter was told: so the handle is made void first. */
+static bool claim_finish(mrpc_call *handle)
+{
+    uint64_t before;
+    return mrpc_call_mark(handle, CONTROL_FINISHED, CONTROL_FINISHED, &before);
+}
+
 mrpc_status mrpc_call_finish(mrpc_call *handle)
 {
-    if (!mrpc_call_is_usable(handle) || mrpc_call_slot(handle)->style != STYLE_BLOCKING)
+    mrpc_call *call = mrpc_call_slot(handle);
+    if (mrpc_call_is_usable(handle) && mrpc_engine_forked(engine_of(call)))
+        return mrpc_status_make(MRPC_FAILED_PRECONDITION, "the runtime belongs to the parent process");
+    if (!mrpc_call_is_usable(handle) || call->style != STYLE_BLOCKING || !claim_finish(handle))
         return mrpc_status_make(
             MRPC_INVALID_ARGUMENT,
             "mrpc_call_finish() takes a call that was opened without callbacks and is not finished");
-    if (mrpc_engine_forked(engine_of(mrpc_call_slot(handle))))
-        return mrpc_status_make(MRPC_FAILED_PRECONDITION, "the runtime belongs to the parent process");
     mrpc_status status;
     mrpc_call_wait wait = {.what = WAIT_END, .status = &status};
     int result = wait_for(handle, &wait, begin_finish);
-    if (result != 0)
-        return mrpc_status_make(MRPC_FAILED_PRECONDITION, "mrpc_call_finish(): %s", mrpc_strerror(result));
-    return status;
+    if (result == 0)
+        return status;
+    atomic_fetch_and(&call->control, ~(uint64_t)CONTROL_FINISHED);
+    return mrpc_status_make(MRPC_FAILED_PRECONDITION, "mrpc_call_finish(): %s", mrpc_strerror(result));
 }
