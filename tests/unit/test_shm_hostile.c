@@ -9,8 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +18,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -702,36 +704,36 @@ static void random_frames_do_no_harm(void **state)
     assert_int_equal(stats.bytes_in_use, 0);
 }
 
-static void *scribble(void *argument)
+/* Writes to the place of the current record, all but its mark, until it is killed. */
+static _Noreturn void scribble(void)
 {
-    _Atomic bool *stop = argument;
     uint32_t seed = 3;
-    while (!atomic_load(stop)) {
-        /* The place of the current record, all but its mark. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) {
         uint32_t at = 8 + random_word(&seed) % 200 / 4 * 4;
         uint32_t word = random_word(&seed) % 3 == 0 ? random_word(&seed) : random_word(&seed) % 70;
         __atomic_store_n((uint32_t *)(void *)(peer.data + at), word, __ATOMIC_RELAXED);
     }
-    return NULL;
 }
 
-/* While the server looks, another thread changes what it looks at. */
+/* While the server looks, another process changes what it looks at. */
 static void memory_that_changes_under_the_reader_does_no_harm(void **state)
 {
     (void)state;
     for (int round = 0; round < 200; round++) {
         forge_with_segment();
-        _Atomic bool stop = false;
-        pthread_t thread;
-        assert_int_equal(pthread_create(&thread, NULL, scribble, &stop), 0);
+        pid_t scribbler = fork();
+        assert_true(scribbler >= 0);
+        if (scribbler == 0)
+            scribble();
         reference r = {.size = 4096};
         write_record(KEY, make_word(256, 0),
                      &(mrpc_frame){.type = FRAME_MESSAGE, .call = 1, .block = 8, .extents = 1, .size = sizeof r}, &r,
                      sizeof r);
         for (int i = 0; i < 10; i++)
             (void)mrpc_transport_shm.poll(pair.server.connection);
-        atomic_store(&stop, true);
-        pthread_join(thread, NULL);
+        kill(scribbler, SIGKILL);
+        assert_int_equal(waitpid(scribbler, NULL, 0), scribbler);
         close_server_end();
         forget();
     }
