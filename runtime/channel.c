@@ -152,6 +152,9 @@ static int make(mrpc_channel *channel, const char *address, const mrpc_channel_o
 {
     channel->pending_end = &channel->pending;
     channel->close_task.run = run_close;
+    if (options->runtime != NULL && mrpc_engine_forked(&options->runtime->engine))
+        return mrpc_error_set(error, MRPC_EFORKED,
+                              "%s: the runtime belongs to the parent process: make a new one after fork()", address);
     int result = set_times(channel, options, error);
     if (result == 0)
         result = copy_texts(channel, address, error);

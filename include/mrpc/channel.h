@@ -49,7 +49,7 @@ typedef struct mrpc_channel_options {
 } mrpc_channel_options;
 
 /* A channel to `address`: tcp://HOST:PORT, shm://NAME, sim://NAME. `options` may be NULL. Does not connect yet and does not block; calls, or
- * mrpc_channel_connect(), do. The caller closes it with mrpc_channel_close(). Errors: EINVAL (address, option), ENOMEM, ESYS, ENOTSUP (no such transport). */
+ * mrpc_channel_connect(), do. The caller closes it with mrpc_channel_close(). Errors: EINVAL (address, option), ENOMEM, ESYS, ENOTSUP (no such transport), EFORKED. */
 MRPC_API MRPC_MUST_CHECK int mrpc_channel_new(mrpc_channel **channel, const char *address, const mrpc_channel_options *options, mrpc_error *error);
 
 /* Waits until the channel is connected, or the time is up: ETIMEDOUT, ESYS (with what the last attempt met), EDEADLK. Drives the runtime. */

@@ -149,7 +149,12 @@ static void child_of_fork_is_told_so(void **state)
     assert_true(child >= 0);
     if (child == 0) {
         mrpc_status status = echo_Echo_Unary(f.channel, f.ping, NULL, NULL);
-        _exit(status.code == MRPC_FAILED_PRECONDITION && mrpc_runtime_poll(f.runtime, 0) == MRPC_EFORKED ? 0 : 1);
+        const mrpc_channel_options options = {.size = sizeof options, .runtime = f.runtime};
+        mrpc_channel *another;
+        _exit(status.code == MRPC_FAILED_PRECONDITION && mrpc_runtime_poll(f.runtime, 0) == MRPC_EFORKED &&
+                      mrpc_channel_new(&another, "tcp://127.0.0.1:1", &options, NULL) == MRPC_EFORKED
+                  ? 0
+                  : 1);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
