@@ -7,84 +7,62 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* --- lists --- */
+
+static void list_init(mrpc_shm_items *list)
+{
+    *list = (mrpc_shm_items){.first = NULL, .end = &list->first};
+}
+
+static void list_append(mrpc_shm_items *list, mrpc_shm_item *item)
+{
+    item->next = NULL;
+    *list->end = item;
+    list->end = &item->next;
+}
+
+/* Takes out the one that *place points to. */
+static mrpc_shm_item *list_take(mrpc_shm_items *list, mrpc_shm_item **place)
+{
+    mrpc_shm_item *item = *place;
+    *place = item->next;
+    if (list->end == &item->next)
+        list->end = place;
+    return item;
+}
+
+/* All of `list` comes before what is in `into`. */
+static void list_prepend(mrpc_shm_items *into, mrpc_shm_items *list)
+{
+    if (list->first == NULL)
+        return;
+    *list->end = into->first;
+    if (into->first == NULL)
+        into->end = list->end;
+    into->first = list->first;
+    list_init(list);
+}
+
+/* --- items --- */
+
+void mrpc_shm_backlog_init(mrpc_shm_backlog *backlog, uint32_t chunk)
+{
+    *backlog = (mrpc_shm_backlog){.chunk = chunk};
+    list_init(&backlog->queue);
+}
+
 mrpc_shm_item *mrpc_shm_item_new(uint32_t pieces)
 {
-    return calloc(1, sizeof(mrpc_shm_item) + pieces * sizeof(mrpc_extent));
+    mrpc_shm_item *item = calloc(1, sizeof(mrpc_shm_item) + pieces * sizeof(mrpc_extent));
+    if (item != NULL)
+        list_init(&item->behind);
+    return item;
 }
 
 void mrpc_shm_item_add(mrpc_shm_item *item, const void *data, uint64_t size)
 {
     item->pieces[item->piece_count++] = (mrpc_extent){.data = data, .size = size};
     item->left += mrpc_pad8(size);
-}
-
-static mrpc_shm_item **bucket(const mrpc_shm_backlog *backlog, uint32_t call)
-{
-    return (mrpc_shm_item **)&backlog->buckets[call % SHM_BUCKETS];
-}
-
-mrpc_shm_item *mrpc_shm_backlog_find(const mrpc_shm_backlog *backlog, uint32_t call)
-{
-    mrpc_shm_item *item = *bucket(backlog, call);
-    while (item != NULL && item->header.call != call)
-        item = item->chain;
-    return item;
-}
-
-/* As the last one of the circle. */
-static void join(mrpc_shm_item **circle, mrpc_shm_item *item)
-{
-    mrpc_shm_item *first = *circle;
-    if (first == NULL) {
-        *circle = item->next = item->previous = item;
-        return;
-    }
-    item->next = first;
-    item->previous = first->previous;
-    first->previous->next = item;
-    first->previous = item;
-}
-
-static void part(mrpc_shm_item **circle, mrpc_shm_item *item)
-{
-    if (*circle == item)
-        *circle = item->next == item ? NULL : item->next;
-    item->previous->next = item->next;
-    item->next->previous = item->previous;
-}
-
-/* The first item of a call. */
-static void enter(mrpc_shm_backlog *backlog, mrpc_shm_item *item)
-{
-    mrpc_shm_item **place = bucket(backlog, item->header.call);
-    item->chain = *place;
-    *place = item;
-    item->large = item->left > backlog->chunk;
-    item->waits = item->large && backlog->large == SHM_TURNS;
-    backlog->large += item->large && !item->waits;
-    join(item->waits ? &backlog->waiting : &backlog->current, item);
-}
-
-static void leave(mrpc_shm_backlog *backlog, mrpc_shm_item *item)
-{
-    mrpc_shm_item **place = bucket(backlog, item->header.call);
-    while (*place != item)
-        place = &(*place)->chain;
-    *place = item->chain;
-    part(item->waits ? &backlog->waiting : &backlog->current, item);
-    backlog->large -= item->large && !item->waits;
-}
-
-/* There may be a turn for one that waits. */
-static void promote(mrpc_shm_backlog *backlog)
-{
-    mrpc_shm_item *item = backlog->waiting;
-    if (item == NULL || backlog->large == SHM_TURNS)
-        return;
-    part(&backlog->waiting, item);
-    item->waits = false;
-    backlog->large++;
-    join(&backlog->current, item);
 }
 
 static uint64_t *memory_of(mrpc_shm_backlog *backlog, const mrpc_shm_item *item)
@@ -96,19 +74,7 @@ void mrpc_shm_backlog_put(mrpc_shm_backlog *backlog, mrpc_shm_item *item)
 {
     backlog->bytes += item->left;
     *memory_of(backlog, item) += item->pieces[0].size + SHM_ITEM_COSTS;
-    mrpc_shm_item *first = mrpc_shm_backlog_find(backlog, item->header.call);
-    if (first != NULL) {
-        first->last->behind = item;
-        first->last = item;
-        return;
-    }
-    item->last = item;
-    enter(backlog, item);
-}
-
-void mrpc_shm_backlog_turn(mrpc_shm_backlog *backlog)
-{
-    backlog->current = backlog->current->next;
+    list_append(&backlog->queue, item);
 }
 
 static mrpc_send_token *destroy(mrpc_shm_backlog *backlog, mrpc_shm_item *item)
@@ -121,17 +87,73 @@ static mrpc_send_token *destroy(mrpc_shm_backlog *backlog, mrpc_shm_item *item)
     return token;
 }
 
-/* The next item of the call comes after it, but its turn is over. */
-mrpc_send_token *mrpc_shm_backlog_finish(mrpc_shm_backlog *backlog, mrpc_shm_item *item)
+/* --- the circle --- */
+
+static mrpc_shm_item *find_in_circle(const mrpc_shm_backlog *backlog, uint32_t call)
 {
-    mrpc_shm_item *next = item->behind;
-    leave(backlog, item);
-    if (next != NULL) {
-        next->last = item->last;
-        enter(backlog, next);
+    mrpc_shm_item *item = backlog->current;
+    for (uint32_t i = 0; i < backlog->turns; i++, item = item->next)
+        if (item->header.call == call)
+            return item;
+    return NULL;
+}
+
+/* As the one whose turn comes last. */
+static void join(mrpc_shm_backlog *backlog, mrpc_shm_item *item)
+{
+    if (backlog->current == NULL) {
+        item->next = item;
+    } else {
+        item->next = backlog->current->next;
+        backlog->current->next = item;
     }
-    promote(backlog);
-    return destroy(backlog, item);
+    backlog->current = item;
+    backlog->turns++;
+}
+
+/* What was behind it comes next in the queue. */
+static void part(mrpc_shm_backlog *backlog, mrpc_shm_item *item)
+{
+    mrpc_shm_item *before = item;
+    while (before->next != item)
+        before = before->next;
+    before->next = item->next;
+    backlog->current = before == item ? NULL : before;
+    backlog->turns--;
+    list_prepend(&backlog->queue, &item->behind);
+}
+
+mrpc_shm_item *mrpc_shm_backlog_turn(mrpc_shm_backlog *backlog)
+{
+    if (backlog->current != NULL)
+        backlog->current = backlog->current->next;
+    return backlog->current;
+}
+
+/* --- the queue --- */
+
+/* Nothing is under way of a call that begins; CREDIT and CANCEL may overtake. */
+bool mrpc_shm_backlog_blocks(const mrpc_shm_backlog *backlog, const mrpc_frame *header)
+{
+    bool ordered = header->type == FRAME_STATUS || (header->type == FRAME_MESSAGE && (header->flags & FRAME_OPEN) == 0);
+    return ordered && find_in_circle(backlog, header->call) != NULL;
+}
+
+mrpc_shm_item *mrpc_shm_backlog_small(mrpc_shm_backlog *backlog)
+{
+    for (mrpc_shm_item *item; (item = backlog->queue.first) != NULL;) {
+        bool large = item->left > backlog->chunk, blocked = mrpc_shm_backlog_blocks(backlog, &item->header);
+        if (!large && !blocked)
+            return item;
+        if (large && !blocked && backlog->turns == SHM_TURNS)
+            return NULL;
+        (void)list_take(&backlog->queue, &backlog->queue.first);
+        if (blocked)
+            list_append(&find_in_circle(backlog, item->header.call)->behind, item);
+        else
+            join(backlog, item);
+    }
+    return NULL;
 }
 
 void mrpc_shm_backlog_copy(mrpc_shm_backlog *backlog, mrpc_shm_item *item, char *to, uint64_t bytes)
@@ -157,42 +179,44 @@ void mrpc_shm_backlog_copy(mrpc_shm_backlog *backlog, mrpc_shm_item *item, char 
     }
 }
 
-static mrpc_shm_item *find_token(mrpc_shm_item *circle, const mrpc_send_token *token)
+mrpc_send_token *mrpc_shm_backlog_finish(mrpc_shm_backlog *backlog, mrpc_shm_item *item)
 {
-    mrpc_shm_item *first = circle;
-    if (first == NULL)
-        return NULL;
-    do {
-        for (mrpc_shm_item *item = first; item != NULL; item = item->behind)
-            if (item->token == token)
-                return item;
-        first = first->next;
-    } while (first != circle);
-    return NULL;
-}
-
-mrpc_shm_item *mrpc_shm_backlog_with(const mrpc_shm_backlog *backlog, const mrpc_send_token *token)
-{
-    mrpc_shm_item *item = find_token(backlog->current, token);
-    return item != NULL ? item : find_token(backlog->waiting, token);
-}
-
-/* An item that is not the first of its call. */
-static void unlink_behind(mrpc_shm_item *first, mrpc_shm_item *item)
-{
-    mrpc_shm_item *before = first;
-    while (before->behind != item)
-        before = before->behind;
-    before->behind = item->behind;
-    if (first->last == item)
-        first->last = before;
-}
-
-mrpc_send_token *mrpc_shm_backlog_drop(mrpc_shm_backlog *backlog, mrpc_shm_item *item)
-{
-    mrpc_shm_item *first = mrpc_shm_backlog_find(backlog, item->header.call);
-    if (first == item)
-        return mrpc_shm_backlog_finish(backlog, item);
-    unlink_behind(first, item);
+    if (item == backlog->queue.first)
+        (void)list_take(&backlog->queue, &backlog->queue.first);
+    else
+        part(backlog, item);
     return destroy(backlog, item);
+}
+
+/* --- leaving out --- */
+
+typedef bool choice(const mrpc_shm_item *item, const void *argument);
+
+static bool drop_from_list(mrpc_shm_backlog *backlog, mrpc_shm_items *list, choice *wanted, const void *argument,
+                           mrpc_send_token **token)
+{
+    for (mrpc_shm_item **place = &list->first; *place != NULL; place = &(*place)->next) {
+        if (!wanted(*place, argument))
+            continue;
+        *token = destroy(backlog, list_take(list, place));
+        return true;
+    }
+    return false;
+}
+
+bool mrpc_shm_backlog_drop(mrpc_shm_backlog *backlog, choice *wanted, const void *argument, mrpc_send_token **token)
+{
+    if (drop_from_list(backlog, &backlog->queue, wanted, argument, token))
+        return true;
+    mrpc_shm_item *item = backlog->current;
+    for (uint32_t i = 0; i < backlog->turns; i++, item = item->next) {
+        if (drop_from_list(backlog, &item->behind, wanted, argument, token))
+            return true;
+        if (!wanted(item, argument))
+            continue;
+        part(backlog, item);
+        *token = destroy(backlog, item);
+        return true;
+    }
+    return false;
 }

@@ -3,9 +3,12 @@
  * backlog.h - frames that did not go into the ring at once: large messages, what follows them in the same call, and all
  * while the ring is full
  *
- * Calls take turns, a chunk each; the frames of one call keep their order. At most SHM_TURNS large messages take part,
- * the others wait. The bytes of a message are its pieces, each padded to 8: the head, the places of its extents, and
- * those extents that are copied.
+ * They stand in a queue. A large message that comes to the front takes part in a circle, in which each message sends a
+ * chunk in turn; the rest of the queue goes on meanwhile, but for frames of the same call, which line up behind their
+ * message. So small frames keep their order, and wait for no large one of another call.
+ *
+ * The bytes of a message are its pieces, each padded to 8: the head, the places of its extents, and those extents that
+ * are copied.
  */
 #ifndef MRPC_TRANSPORTS_SHM_BACKLOG_H
 #define MRPC_TRANSPORTS_SHM_BACKLOG_H
@@ -16,41 +19,47 @@
 #include "transports/transport.h"
 
 typedef struct mrpc_shm_item mrpc_shm_item;
+
+/* A list in order. All zero is not an empty one: see mrpc_shm_backlog_init. */
+typedef struct mrpc_shm_items {
+    mrpc_shm_item *first, **end;
+} mrpc_shm_items;
+
 struct mrpc_shm_item {
-    mrpc_shm_item *next, *previous; /* of the first item of a call: in the circle of those that take turns, or in the
-                                       circle of those that wait */
-    mrpc_shm_item *chain;           /* in the bucket; likewise */
-    mrpc_shm_item *behind;          /* the next item of the call */
-    mrpc_shm_item *last;            /* of the call; of the first item */
-    mrpc_frame header;              /* as it was committed; size is not used */
-    void *owned;                    /* a buffer that goes with the item */
+    mrpc_shm_item *next;   /* in its list; or in the circle */
+    mrpc_shm_items behind; /* of one in the circle: what follows in its call */
+    mrpc_frame header;     /* as it was committed; size is not used */
+    void *owned;           /* a buffer that goes with the item */
     mrpc_send_token *token;
     uint64_t left;   /* bytes of pieces that were not sent */
     uint64_t offset; /* in the piece */
     uint32_t piece;
     uint32_t piece_count;
     bool begun; /* something was sent */
-    bool large; /* more than a chunk, when it was put here */
-    bool waits; /* for its turns */
     mrpc_extent pieces[];
 };
 
 enum {
-    SHM_BUCKETS = 64,
-    SHM_TURNS = 16,      /* the receiver puts up with 64 messages under way */
+    SHM_TURNS = 16,      /* messages in the circle; the receiver puts up with 64 */
     SHM_ITEM_COSTS = 192 /* bytes of memory that an item takes beside what it carries */
 };
 
 typedef struct mrpc_shm_backlog {
-    mrpc_shm_item *current; /* whose turn it is; NULL: empty */
-    mrpc_shm_item *waiting; /* the first of them */
-    uint64_t bytes;         /* left, of all items */
-    uint64_t small_memory;  /* of items whose own buffer is at most a chunk, with costs */
-    uint64_t large_memory;  /* of the others */
-    uint32_t large;         /* items that are, in the circle of turns */
+    mrpc_shm_items queue;
+    mrpc_shm_item *current; /* of the circle: whose turn was last; NULL: nobody is in it */
+    uint32_t turns;         /* how many are in it */
     uint32_t chunk;
-    mrpc_shm_item *buckets[SHM_BUCKETS];
+    uint64_t bytes;        /* left, of all items */
+    uint64_t small_memory; /* of items whose own buffer is at most a chunk, with costs */
+    uint64_t large_memory; /* of the others */
 } mrpc_shm_backlog;
+
+void mrpc_shm_backlog_init(mrpc_shm_backlog *backlog, uint32_t chunk);
+
+static inline bool mrpc_shm_backlog_is_empty(const mrpc_shm_backlog *backlog)
+{
+    return backlog->current == NULL && backlog->queue.first == NULL;
+}
 
 /* An item with room for so many pieces; NULL: no memory. */
 mrpc_shm_item *mrpc_shm_item_new(uint32_t pieces);
@@ -58,25 +67,28 @@ mrpc_shm_item *mrpc_shm_item_new(uint32_t pieces);
 /* Appends a piece and counts its bytes. */
 void mrpc_shm_item_add(mrpc_shm_item *item, const void *data, uint64_t size);
 
-/* The first item of a call, or NULL. */
-mrpc_shm_item *mrpc_shm_backlog_find(const mrpc_shm_backlog *backlog, uint32_t call);
-
-/* Puts an item behind those of its call. */
+/* Puts an item at the end of the queue. */
 void mrpc_shm_backlog_put(mrpc_shm_backlog *backlog, mrpc_shm_item *item);
 
-/* Gives the next call its turn. */
-void mrpc_shm_backlog_turn(mrpc_shm_backlog *backlog);
+/* A frame of this kind stays behind messages of its call that are under way. */
+bool mrpc_shm_backlog_blocks(const mrpc_shm_backlog *backlog, const mrpc_frame *header);
 
-/* Takes the first item of its call out and returns its token (or NULL); the item is freed. */
-mrpc_send_token *mrpc_shm_backlog_finish(mrpc_shm_backlog *backlog, mrpc_shm_item *item);
+/* The small frame at the front of the queue; NULL: there is none now. Moves large ones that come before it into the
+ * circle, and those that must wait behind theirs. */
+mrpc_shm_item *mrpc_shm_backlog_small(mrpc_shm_backlog *backlog);
+
+/* The message whose turn it is to send a chunk; NULL: there is none. */
+mrpc_shm_item *mrpc_shm_backlog_turn(mrpc_shm_backlog *backlog);
 
 /* Copies the next `bytes` of the item (at most `left`) to `to`. */
 void mrpc_shm_backlog_copy(mrpc_shm_backlog *backlog, mrpc_shm_item *item, char *to, uint64_t bytes);
 
-/* The item that has the token, or NULL. Looks at all of them. */
-mrpc_shm_item *mrpc_shm_backlog_with(const mrpc_shm_backlog *backlog, const mrpc_send_token *token);
+/* Takes out and frees an item, which is the one that small() or turn() returned last. Returns its token, or NULL. */
+mrpc_send_token *mrpc_shm_backlog_finish(mrpc_shm_backlog *backlog, mrpc_shm_item *item);
 
-/* Takes any item out, whatever was sent of it, and returns its token (or NULL); the item is freed. */
-mrpc_send_token *mrpc_shm_backlog_drop(mrpc_shm_backlog *backlog, mrpc_shm_item *item);
+/* Takes any item out that `wanted` says yes to, whatever was sent of it. Returns its token through *token. False: there
+ * is none. Looks at all of them. */
+bool mrpc_shm_backlog_drop(mrpc_shm_backlog *backlog, bool (*wanted)(const mrpc_shm_item *item, const void *argument),
+                           const void *argument, mrpc_send_token **token);
 
 #endif /* MRPC_TRANSPORTS_SHM_BACKLOG_H */

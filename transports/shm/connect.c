@@ -20,7 +20,7 @@
 
 enum {
     HEADROOM =
-        192,  /* bytes of a quarter of the ring that a frame can't take: its record's head, rounding, the next mark */
+        192,   /* bytes of a quarter of the ring that a frame can't take: its record's head, rounding, the next mark */
     LOOKS = 16 /* at the ring in one go of the loop */
 };
 
@@ -65,6 +65,7 @@ mrpc_shm_connection *mrpc_shm_connection_new(const mrpc_transport_setup *setup, 
     c->accepts = options->chunk;
     c->copy = options->shm_copy;
     c->address = *address;
+    mrpc_shm_backlog_init(&c->backlog, 0);
     c->own_memory.fd = c->peer_memory.fd = c->socket.fd = c->wake.fd = c->peer_wake = -1;
     return c;
 }
@@ -257,7 +258,9 @@ static int make_own(mrpc_shm_connection *c, mrpc_error *error)
                             .mark = c->key,
                             .fd = c->own_memory.fd,
                             .consumed = c->peer == NULL ? NULL : &c->peer->consumed,
-                            .committed = SHM_WARM};
+                            .committed = SHM_FIRST,
+                            .warm = SHM_FIRST,
+                            .fast = SHM_FIRST};
     return 0;
 }
 
@@ -305,7 +308,7 @@ static int take_hello(mrpc_shm_connection *c, const mrpc_shm_packet *packet, int
     uint64_t most = c->data / 4 - HEADROOM - sizeof(mrpc_frame);
     c->chunk = packet->chunk < most ? packet->chunk : (uint32_t)most;
     c->chunk &= ~UINT32_C(7);
-    c->backlog.chunk = c->chunk;
+    mrpc_shm_backlog_init(&c->backlog, c->chunk);
     c->direct = c->chunk + (uint32_t)sizeof(mrpc_frame);
     c->lend.most = packet->loans;
     if (trusts(&who)) {

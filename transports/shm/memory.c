@@ -29,7 +29,7 @@ static int seal(int fd)
 /* The map is made before the seal that forbids it. */
 static int fill(mrpc_shm_memory *memory, size_t bytes)
 {
-    if (ftruncate(memory->fd, (off_t)bytes) != 0 || fallocate(memory->fd, 0, 0, SHM_CONTROL + SHM_WARM) != 0)
+    if (ftruncate(memory->fd, (off_t)bytes) != 0 || fallocate(memory->fd, 0, 0, SHM_CONTROL + SHM_FIRST) != 0)
         return -1;
     void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
     if (map == MAP_FAILED)

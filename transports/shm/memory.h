@@ -18,7 +18,7 @@ typedef struct mrpc_shm_memory {
     int fd;        /* -1: none (any more) */
 } mrpc_shm_memory;
 
-/* Makes what this side writes: `data` bytes of ring, of which the first SHM_WARM are committed. The peer cannot map it
+/* Makes what this side writes: `data` bytes of ring, of which the first SHM_FIRST are committed. The peer cannot map it
  * writable where the kernel has F_SEAL_FUTURE_WRITE (5.1). Errors: ENOMEM, ESYS. */
 int mrpc_shm_memory_make(mrpc_shm_memory *memory, uint64_t data, mrpc_error *error);
 

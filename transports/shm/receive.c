@@ -153,7 +153,8 @@ static void end_call(mrpc_shm_connection *c, const mrpc_frame *header)
 
 static int take_frame(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint64_t bytes)
 {
-    if (MRPC_UNLIKELY((c->backlog.current != NULL || c->partials.count > 0) && mrpc_shm_frame_ends_call(header)))
+    if (MRPC_UNLIKELY((!mrpc_shm_backlog_is_empty(&c->backlog) || c->partials.count > 0) &&
+                      mrpc_shm_frame_ends_call(header)))
         end_call(c, header);
     switch (header->type) {
     case FRAME_MESSAGE:
@@ -292,7 +293,8 @@ bool mrpc_shm_read_socket(mrpc_shm_connection *c)
 /* The path without anything but small frames needs none of these. */
 static bool has_more_to_do(const mrpc_shm_connection *c)
 {
-    return c->backlog.current != NULL || c->released != NULL || c->was_full || mrpc_shm_borrow_has_returns(c->borrow);
+    return !mrpc_shm_backlog_is_empty(&c->backlog) || c->released != NULL || c->was_full ||
+           mrpc_shm_borrow_has_returns(c->borrow);
 }
 
 /* The peer that waits for room is told once nothing more comes, or when much has come together: often an answer goes

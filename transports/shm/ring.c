@@ -6,12 +6,12 @@
 
 #include <fcntl.h>
 
-enum { COMMIT_STEP = 256 << 10 };
+enum { COMMIT_STEP = 64 << 10 };
 
 /* Worth it when so much of the next lap is free that it is not wrapped into a wait. */
 static bool early(const mrpc_shm_out *out, uint64_t start, uint64_t need)
 {
-    return out->acked >= start - out->capacity + need + SHM_WARM / 2;
+    return out->acked >= start - out->capacity + need + out->warm / 2;
 }
 
 /* Makes sure that data[0 .. end), at most all, can be written: a page that the machine does not have would answer with
@@ -28,6 +28,7 @@ static bool commit(mrpc_shm_out *out, uint64_t end)
         return false;
     }
     out->committed = upto;
+    out->fast = upto < out->warm ? upto : out->warm;
     return true;
 }
 
@@ -55,7 +56,7 @@ static bool may_wrap_early(mrpc_shm_out *out, uint64_t start, uint64_t need)
 {
     if (early(out, start, need))
         return true;
-    return out->head - out->refreshed >= SHM_WARM / 4 && mrpc_shm_out_refresh(out) && early(out, start, need);
+    return out->head - out->refreshed >= out->warm / 4 && mrpc_shm_out_refresh(out) && early(out, start, need);
 }
 
 mrpc_shm_record *mrpc_shm_out_wrap(mrpc_shm_out *out, uint64_t need)
@@ -64,13 +65,21 @@ mrpc_shm_record *mrpc_shm_out_wrap(mrpc_shm_out *out, uint64_t need)
     uint64_t start = out->head - offset + out->capacity;
     if (MRPC_UNLIKELY(out->lied))
         return NULL;
-    if (offset > 0 && need <= out->committed && may_wrap_early(out, start, need))
+    if (offset + need > out->warm && offset > 0 && need <= out->committed && may_wrap_early(out, start, need))
         return next_lap(out, offset, start, need);
     if (offset + need > out->capacity)
         return offset > 0 && commit(out, need) ? next_lap(out, offset, start, need) : NULL;
     return need <= mrpc_shm_out_free(out) && commit(out, offset + need)
                ? (mrpc_shm_record *)(void *)(out->data + offset)
                : NULL;
+}
+
+void mrpc_shm_out_widen(mrpc_shm_out *out)
+{
+    if (out->acked > out->skipped_from || out->warm >= out->capacity)
+        return;
+    out->warm *= 2;
+    out->fast = out->committed < out->warm ? out->committed : out->warm;
 }
 
 uint64_t mrpc_shm_out_position_for_flight(const mrpc_shm_out *out, uint64_t bytes)

@@ -10,8 +10,8 @@
  *
  * Positions count bytes since the beginning and never go back; a position modulo the capacity is an offset. A
  * record does not wrap: a record of SHM_WRAP bytes sends the reader to the start of the next lap. The sender wraps as
- * soon as SHM_WARM bytes are used and the beginning is free again, so that a ring that is not filled stays within the
- * caches and takes no more pages.
+ * soon as some bytes are used (`warm`: few at first, more when bursts turn out to be larger) and the beginning is free
+ * again, so that a ring that is not filled stays within the caches and takes few pages.
  *
  * The receiver believes nothing: it copies each word once and checks the copy.
  */
@@ -25,7 +25,10 @@
 #include "transports/frame.h"
 #include "transports/shm/layout.h"
 
-enum { SHM_WARM = 64 << 10, SHM_RECORD_MIN = sizeof(mrpc_shm_record) + sizeof(mrpc_frame) };
+enum {
+    SHM_FIRST = 12 << 10, /* bytes of a ring that are committed at first: an idle connection takes little */
+    SHM_RECORD_MIN = sizeof(mrpc_shm_record) + sizeof(mrpc_frame)
+};
 
 /* The sender's end. */
 typedef struct mrpc_shm_out {
@@ -37,7 +40,9 @@ typedef struct mrpc_shm_out {
     uint64_t first_mark;
     uint64_t mark;                     /* of the next record */
     int fd;                            /* of the memory, which is committed as it is needed */
-    uint64_t committed;                /* bytes of data whose pages are there; at least SHM_WARM */
+    uint64_t committed;                /* bytes of data whose pages are there; at least SHM_FIRST */
+    uint64_t warm;                     /* bytes of it that are used before it starts over early; grows */
+    uint64_t fast;                     /* the lesser of both */
     uint64_t skipped_from, skipped_to; /* positions: the end of a lap that was left out last */
     const _Atomic uint64_t *consumed;  /* where the peer says how far it has read */
     uint64_t refreshed;                /* `head` when that was looked at last */
@@ -90,12 +95,16 @@ bool mrpc_shm_out_refresh(mrpc_shm_out *out);
 /* The slow path of mrpc_shm_out_reserve: wraps, or commits more of the memory. */
 mrpc_shm_record *mrpc_shm_out_wrap(mrpc_shm_out *out, uint64_t need);
 
+/* There was no room. If that is because the ring has started over early, it will do so later from now on: bursts are
+ * larger than what it uses. */
+void mrpc_shm_out_widen(mrpc_shm_out *out);
+
 /* Where the next record goes, when it has `bytes` with its head and there is room for them and for a wrap behind them;
  * else NULL. May be asked for again with another size. */
 static inline mrpc_shm_record *mrpc_shm_out_reserve(mrpc_shm_out *out, uint64_t bytes)
 {
     uint64_t need = mrpc_shm_pad(bytes) + SHM_LINE, offset = out->head & (out->capacity - 1);
-    if (MRPC_UNLIKELY(offset + need > SHM_WARM))
+    if (MRPC_UNLIKELY(offset + need > out->fast))
         return mrpc_shm_out_wrap(out, need);
     return need <= mrpc_shm_out_free(out) ? (mrpc_shm_record *)(void *)(out->data + offset) : NULL;
 }

@@ -11,8 +11,13 @@
 
 enum {
     SHM_RETURNS = 128, /* loans in one RETURN frame; at least 64, as mrpc_shm_borrow_collect wants */
-    SHM_SMALL = 8192   /* bytes of frames that may fill the ring beyond the window */
+    SHM_SMALL = 16384  /* bytes of small frames that are sent between two chunks */
 };
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 /* --- room --- */
 
@@ -32,6 +37,8 @@ static mrpc_shm_record *reserve(mrpc_shm_connection *c, uint64_t frame)
         return record;
     if (mrpc_shm_out_refresh(&c->out))
         record = mrpc_shm_out_reserve(&c->out, sizeof *record + frame);
+    if (record == NULL)
+        mrpc_shm_out_widen(&c->out);
     check_ring(c);
     return record;
 }
@@ -161,20 +168,14 @@ static void copy_extents(const mrpc_shm_load *load, char *to)
     }
 }
 
-/* Only the order within a call counts. Nothing waits of a call that begins; CREDIT and CANCEL may overtake. */
-static bool keeps_order(const mrpc_frame *header)
+/* Frames that are waiting get their turn even if there is no end of others: what comes later goes behind them. */
+static bool must_wait(const mrpc_shm_connection *c, const mrpc_frame *header)
 {
-    return header->type == FRAME_STATUS || (header->type == FRAME_MESSAGE && (header->flags & FRAME_OPEN) == 0);
-}
-
-/* Frames that are waiting get their turn even if there is no end of small ones. */
-static bool must_wait(mrpc_shm_connection *c, const mrpc_frame *header)
-{
-    if (c->backlog.current == NULL)
+    if (mrpc_shm_backlog_is_empty(&c->backlog))
         return false;
-    if (mrpc_shm_out_in_flight(&c->out) >= SHM_WINDOW && header->type != FRAME_CANCEL)
-        return true;
-    return keeps_order(header) && mrpc_shm_backlog_find(&c->backlog, header->call) != NULL;
+    if (c->backlog.queue.first != NULL || mrpc_shm_out_in_flight(&c->out) >= SHM_WINDOW)
+        return header->type != FRAME_CANCEL;
+    return mrpc_shm_backlog_blocks(&c->backlog, header);
 }
 
 /* Into one record, when it fits and nothing else must go first. The frame may be there already. */
@@ -241,11 +242,16 @@ static bool commit_later(mrpc_shm_connection *c, mrpc_space *space, const mrpc_s
     return load->copied > 0;
 }
 
+static bool is_of_call(const mrpc_shm_item *item, const void *call)
+{
+    return item->header.call == *(const uint32_t *)call;
+}
+
 void mrpc_shm_drop_call(mrpc_shm_connection *c, uint32_t call)
 {
-    mrpc_shm_item *item;
-    while ((item = mrpc_shm_backlog_find(&c->backlog, call)) != NULL)
-        keep_token(c, mrpc_shm_backlog_drop(&c->backlog, item));
+    mrpc_send_token *token;
+    while (mrpc_shm_backlog_drop(&c->backlog, is_of_call, &call, &token))
+        keep_token(c, token);
 }
 
 static void commit_slowly(mrpc_shm_connection *c, mrpc_space *space, const mrpc_extent *extents, mrpc_send_token *token)
@@ -282,9 +288,10 @@ void mrpc_shm_commit(mrpc_connection *connection, mrpc_space *space, const mrpc_
 {
     mrpc_shm_connection *c = mrpc_shm_of(connection);
     mrpc_frame *header = (mrpc_frame *)(void *)space->data;
-    if (MRPC_UNLIKELY((c->backlog.current != NULL || c->partials.count > 0) && mrpc_shm_frame_ends_call(header)))
+    if (MRPC_UNLIKELY((!mrpc_shm_backlog_is_empty(&c->backlog) || c->partials.count > 0) &&
+                      mrpc_shm_frame_ends_call(header)))
         end_call(c, header);
-    if (MRPC_UNLIKELY(space->handle != NULL || header->extents > 0 || c->backlog.current != NULL)) {
+    if (MRPC_UNLIKELY(space->handle != NULL || header->extents > 0 || !mrpc_shm_backlog_is_empty(&c->backlog))) {
         commit_slowly(c, space, extents, token);
         return;
     }
@@ -295,11 +302,10 @@ void mrpc_shm_commit(mrpc_connection *connection, mrpc_space *space, const mrpc_
 
 /* --- sending --- */
 
-/* One frame of the item whose turn it is. False: no room. */
-static bool send_turn(mrpc_shm_connection *c)
+/* One frame of the item. False: no room. */
+static bool send_item(mrpc_shm_connection *c, mrpc_shm_item *item)
 {
-    mrpc_shm_item *item = c->backlog.current;
-    uint64_t bytes = item->left < c->chunk ? item->left : c->chunk;
+    uint64_t bytes = smaller(item->left, c->chunk);
     mrpc_shm_record *record = reserve(c, sizeof item->header + bytes);
     if (record == NULL)
         return false;
@@ -316,21 +322,30 @@ static bool send_turn(mrpc_shm_connection *c)
     item->begun = true;
     if (item->left == 0)
         keep_token(c, mrpc_shm_backlog_finish(&c->backlog, item));
-    else
-        mrpc_shm_backlog_turn(&c->backlog);
     return true;
 }
 
-/* Small frames may go as long as there is room, large ones until the window is full. */
-static bool may_send(mrpc_shm_connection *c)
+/* Large frames may go until the window is full, small ones as long as there is room. */
+static bool window_is_open(mrpc_shm_connection *c)
 {
-    if (c->backlog.current == NULL || c->state != SHM_OPEN)
-        return false;
-    if (c->backlog.current->left < SHM_SMALL || mrpc_shm_out_in_flight(&c->out) < SHM_WINDOW)
+    if (mrpc_shm_out_in_flight(&c->out) < SHM_WINDOW)
         return true;
     if (!mrpc_shm_out_refresh(&c->out))
         check_ring(c);
     return mrpc_shm_out_in_flight(&c->out) < SHM_WINDOW && c->state == SHM_OPEN;
+}
+
+/* Some small frames, then a chunk. False: nothing more can be sent now. */
+static bool send_round(mrpc_shm_connection *c)
+{
+    mrpc_shm_item *item;
+    uint64_t begin = c->out.head;
+    while (c->out.head - begin < SHM_SMALL && (item = mrpc_shm_backlog_small(&c->backlog)) != NULL)
+        if (!send_item(c, item))
+            return false;
+    if (c->backlog.current == NULL)
+        return c->out.head != begin;
+    return window_is_open(c) && send_item(c, mrpc_shm_backlog_turn(&c->backlog));
 }
 
 /* Gives loans back. */
@@ -419,8 +434,9 @@ void mrpc_shm_push(mrpc_shm_connection *c)
     /* Whoever saw so much in queued() waits for `drained`, though it was only not published yet. */
     c->was_full |= c->backlog.bytes + c->unpublished > TRANSPORT_QUEUE_LIMIT;
     publish(c);
-    while (may_send(c) && send_turn(c))
+    while (!mrpc_shm_backlog_is_empty(&c->backlog) && c->state == SHM_OPEN && send_round(c))
         publish(c);
+    publish(c);
     if (MRPC_UNLIKELY(c->released != NULL))
         release_tokens(c);
     if (MRPC_UNLIKELY(c->was_full) && c->state == SHM_OPEN)
@@ -458,22 +474,31 @@ static bool unlink_released(mrpc_shm_connection *c, const mrpc_send_token *token
     return false;
 }
 
+static bool has_token(const mrpc_shm_item *item, const void *token)
+{
+    return item->token == token;
+}
+
 void mrpc_shm_abandon(mrpc_connection *connection, mrpc_send_token *token)
 {
     mrpc_shm_connection *c = mrpc_shm_of(connection);
-    if (!unlink_released(c, token)) {
-        mrpc_shm_item *item = mrpc_shm_backlog_with(&c->backlog, token);
-        if (item == NULL)
-            return;
-        mrpc_shm_backlog_drop(&c->backlog, item);
-    }
-    token->released(token);
+    mrpc_send_token *same;
+    if (unlink_released(c, token) || mrpc_shm_backlog_drop(&c->backlog, has_token, token, &same))
+        token->released(token);
+}
+
+static bool is_any(const mrpc_shm_item *item, const void *nothing)
+{
+    (void)item;
+    (void)nothing;
+    return true;
 }
 
 void mrpc_shm_send_end(mrpc_shm_connection *c)
 {
-    while (c->backlog.current != NULL)
-        keep_token(c, mrpc_shm_backlog_finish(&c->backlog, c->backlog.current));
+    mrpc_send_token *token;
+    while (mrpc_shm_backlog_drop(&c->backlog, is_any, NULL, &token))
+        keep_token(c, token);
     c->out.first = NULL;
     release_tokens(c);
 }
@@ -483,34 +508,37 @@ void mrpc_shm_send_end(mrpc_shm_connection *c)
 /* What to be woken for. */
 static uint32_t wants(const mrpc_shm_connection *c)
 {
-    bool space = c->backlog.current != NULL || c->returns_wait;
+    bool space = !mrpc_shm_backlog_is_empty(&c->backlog) || c->returns_wait;
     return SHM_WANTS_DATA | (space ? SHM_WANTS_SPACE : 0);
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
+/* Up to where the peer must have read for so much to be sent: there must be room in the ring; and less in flight than
+ * `flight`, so that there is not a wake-up for each frame, and for chunks because of the window. */
+static uint64_t position_for(const mrpc_shm_connection *c, uint64_t bytes, uint64_t flight)
 {
-    return a < b ? a : b;
-}
-
-/* Up to where the peer must have read for the backlog to go on: there must be room in the window, and in the ring. */
-static uint64_t backlog_at(const mrpc_shm_connection *c)
-{
-    const mrpc_shm_item *item = c->backlog.current;
-    uint64_t frame = smaller(item->left, c->chunk);
-    uint64_t window = 0, room = mrpc_shm_out_position_for_record(&c->out, SHM_RECORD_MIN + frame);
-    uint64_t flight = item->left < SHM_SMALL ? c->out.capacity / 2 : SHM_WINDOW / 2; /* not a wake-up for each frame */
-    if (mrpc_shm_out_in_flight(&c->out) > flight)
-        window = mrpc_shm_out_position_for_flight(&c->out, flight);
+    uint64_t room = mrpc_shm_out_position_for_record(&c->out, SHM_RECORD_MIN + bytes);
+    uint64_t window = mrpc_shm_out_in_flight(&c->out) > flight ? mrpc_shm_out_position_for_flight(&c->out, flight) : 0;
     return window > room ? window : room;
 }
 
+static uint64_t backlog_at(mrpc_shm_connection *c)
+{
+    const mrpc_shm_item *small = mrpc_shm_backlog_small(&c->backlog);
+    uint64_t at = UINT64_MAX;
+    if (small != NULL)
+        at = position_for(c, small->left, c->out.capacity / 2);
+    if (c->backlog.current != NULL) /* any of them: a chunk needs the most */
+        at = smaller(at, position_for(c, c->chunk, SHM_WINDOW / 2));
+    return at;
+}
+
 /* Up to where it must have read for anything that waits to go on. */
-static uint64_t space_at(const mrpc_shm_connection *c)
+static uint64_t space_at(mrpc_shm_connection *c)
 {
     uint64_t returns = UINT64_MAX;
     if (c->returns_wait)
         returns = mrpc_shm_out_position_for_record(&c->out, SHM_RECORD_MIN + SHM_RETURNS * sizeof(uint64_t));
-    return c->backlog.current != NULL ? smaller(backlog_at(c), returns) : returns;
+    return smaller(backlog_at(c), returns);
 }
 
 /* Something came between the last look and the store that says that we sleep. */
