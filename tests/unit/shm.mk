@@ -18,3 +18,7 @@ TESTS += tests/unit/test_shm_processes
 tests_unit_test_shm_processes_SOURCES = tests/unit/test_shm_processes.c $(SHM_PAIR)
 tests_unit_test_shm_processes_LDFLAGS = $(WRAP_ALLOCATIONS)
 tests_unit_test_shm_processes_LDADD = $(TEST_LDADD)
+check_PROGRAMS += tests/unit/test_shm_ring
+TESTS += tests/unit/test_shm_ring
+tests_unit_test_shm_ring_SOURCES = tests/unit/test_shm_ring.c
+tests_unit_test_shm_ring_LDADD = $(TEST_LDADD)

@@ -17,8 +17,6 @@ enum {
     SEGMENT_MAX = 1 << 30
 };
 
-#define RESERVE_MAX (UINT64_C(1) << 42)
-
 static int reserve(mrpc_shm_borrow *borrow, uint64_t limit, mrpc_error *error)
 {
     void *base = mmap(NULL, limit, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -37,13 +35,13 @@ int mrpc_shm_borrow_new(mrpc_shm_borrow **result, mrpc_loop *loop, uint64_t limi
                         mrpc_error *error)
 {
     if (segment_size < SEGMENT_MIN || segment_size > SEGMENT_MAX || (segment_size & (segment_size - 1)) != 0 ||
-        limit < segment_size || limit > RESERVE_MAX || limit % segment_size != 0)
+        limit < segment_size || limit % segment_size != 0)
         return mrpc_error_set(error, MRPC_EPROTO, "shm: the peer named a heap of %llu bytes in segments of %llu",
                               (unsigned long long)limit, (unsigned long long)segment_size);
     mrpc_shm_borrow *borrow = calloc(1, sizeof *borrow);
     if (borrow == NULL)
         return mrpc_error_set(error, MRPC_ENOMEM, "shm: no memory for the table of references");
-    int failure = reserve(borrow, limit, error);
+    int failure = reserve(borrow, limit < SHM_HEAP_MAX ? limit : SHM_HEAP_MAX, error);
     if (failure != 0) {
         free(borrow);
         return failure;

@@ -26,6 +26,9 @@ enum {
     SHM_TEXT = 256       /* bytes of the reason in a refusal, with its NUL */
 };
 
+/* Bytes of a heap, from its beginning, that can be referred to: the peer reserves addresses for them. */
+#define SHM_HEAP_MAX (UINT64_C(16) << 30)
+
 #define SHM_MAGIC UINT64_C(0x316d68734350526d) /* "mRPCshm1" */
 
 /* Why its writer sleeps: the low bits of control.sleeping. */

@@ -88,8 +88,8 @@ static bool send_segment(mrpc_shm_lend *lend, int socket, uint32_t segment)
 /* All segments that [offset, offset + size) reaches. */
 static bool send_segments(mrpc_shm_lend *lend, int socket, uint32_t first, uint64_t offset, uint64_t size)
 {
-    uint64_t last = first + (offset + size - 1) / mrpc_heap_segment_size(lend->heap);
-    if (last >= SHM_SEGMENTS)
+    uint64_t segment_size = mrpc_heap_segment_size(lend->heap), last = first + (offset + size - 1) / segment_size;
+    if (last >= SHM_SEGMENTS || (last + 1) * segment_size > SHM_HEAP_MAX)
         return false;
     for (uint32_t i = first; i <= last; i++)
         if (!lend->sent[i] && !send_segment(lend, socket, i))
