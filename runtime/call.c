@@ -172,6 +172,18 @@ static const char *why_pending(const mrpc_call *call, const char **reason)
     return " while there was no connection: ";
 }
 
+void mrpc_call_abandon_delivery(mrpc_call *call)
+{
+    if (!call->ended || call->told || call->inbox == NULL)
+        return;
+    mrpc_call_drop_received(call);
+    if (call->code == MRPC_OK)
+        call->runtime->engine.counters.calls_failed++;
+    call->code = MRPC_CANCELLED;
+    (void)snprintf(call->text, sizeof call->text, "the channel was closed before all messages were taken");
+    mrpc_call_wake_task(call);
+}
+
 static void deadline_passed(mrpc_timer *timer)
 {
     mrpc_call *call = (mrpc_call *)((char *)timer - offsetof(mrpc_call, timer));
@@ -218,6 +230,11 @@ void mrpc_call_finished(mrpc_call *call)
     call->meta_out = call->meta_last = call->meta_in = NULL;
     if (call->session != NULL)
         mrpc_session_detach(call->session, call);
+    if (call->stream_place != NULL) {
+        *call->stream_place = call->stream_next;
+        if (call->stream_next != NULL)
+            call->stream_next->stream_place = call->stream_place;
+    }
     if (call->channel != NULL)
         mrpc_channel_call_gone(call->channel);
     if (call->handlers != NULL)

@@ -116,7 +116,8 @@ struct mrpc_call {
     mrpc_timer timer;
     mrpc_task task;
     mrpc_op start_op, poke, last_op;
-    mrpc_call *next, **place; /* in the channel's pending list, session->blocked or the pool */
+    mrpc_call *next, **place;               /* in the channel's pending list, session->blocked or the pool */
+    mrpc_call *stream_next, **stream_place; /* in channel->streams */
 
     /* sending */
     const void *last;     /* unary request (borrowed), reply (taken), or a copy of a stream's only request */
@@ -180,6 +181,8 @@ bool mrpc_call_mark(const mrpc_call *handle, uint64_t set, uint64_t unless, uint
 /* Ends the call: takes it off its connection or out of the channel's list, tells the peer unless `by_peer`, and queues
  * the task. Does nothing when it has ended. The text is cut to fit. */
 void mrpc_call_end(mrpc_call *call, bool by_peer, mrpc_code code, const char *format, ...) MRPC_PRINTF(4, 5);
+/* The call has ended, but its application has not taken all messages and shall not any more. */
+void mrpc_call_abandon_delivery(mrpc_call *call);
 /* Starts the timer of call->deadline; false: the call has ended instead. */
 bool mrpc_call_start_timer(mrpc_call *call);
 /* The answer of another thread, or its half-close, is carried out: by the driver, through call->last_op. */

@@ -304,6 +304,8 @@ static void start_close(mrpc_engine *engine, mrpc_channel *channel)
         cancel_calls(channel->current);
     for (mrpc_session *session = channel->draining; session != NULL; session = session->next)
         cancel_calls(session);
+    for (mrpc_call *call = channel->streams; call != NULL; call = call->stream_next)
+        mrpc_call_abandon_delivery(call);
     while (channel->waiters != NULL)
         mrpc_engine_complete(engine, channel->waiters);
     mrpc_engine_queue(engine, &channel->close_task);

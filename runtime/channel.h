@@ -43,6 +43,7 @@ struct mrpc_channel {
     mrpc_session *current;             /* connecting or ready */
     mrpc_session *draining;            /* those that begin no more calls but have some */
     mrpc_call *pending, **pending_end; /* in the order in which they were begun */
+    mrpc_call *streams;                /* calls with callbacks, which may have ended and not been told yet */
     uint64_t backoff_ns;
     mrpc_timer backoff_timer;
     mrpc_error last_error;         /* of the last attempt */

@@ -280,6 +280,13 @@ void mrpc_channel_start(mrpc_channel *channel, mrpc_call *call)
     uint32_t calls = atomic_load_explicit(&channel->calls, memory_order_relaxed);
     atomic_store_explicit(&channel->calls, calls + 1, memory_order_relaxed);
     engine_of(channel)->counters.calls_started++;
+    if (call->style == STYLE_CALLBACKS) {
+        call->stream_next = channel->streams;
+        call->stream_place = &channel->streams;
+        if (call->stream_next != NULL)
+            call->stream_next->stream_place = &call->stream_next;
+        channel->streams = call;
+    }
     if (!prepare(channel, call))
         return;
     if (channel->pending == NULL && may_begin(channel)) {

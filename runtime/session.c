@@ -29,12 +29,18 @@ static mrpc_engine *engine_of(const mrpc_session *session)
 
 /* --- beginning --- */
 
+static void established(mrpc_session *session)
+{
+    session->state = SESSION_HELLO;
+    engine_of(session)->counters.connections_opened++;
+    mrpc_hello_send(session);
+}
+
 static void connection_opened(mrpc_connection *connection)
 {
     mrpc_session *session = connection->owner;
     memcpy(session->peer, connection->peer, sizeof session->peer);
-    session->state = SESSION_HELLO;
-    mrpc_hello_send(session);
+    established(session);
 }
 
 static void connection_drained(mrpc_connection *connection)
@@ -81,7 +87,6 @@ static void adopt(mrpc_session *session, mrpc_connection *connection)
     memcpy(session->peer, connection->peer, sizeof session->peer);
     /* Polled until something comes or a sleep arms it. */
     mrpc_engine_activate(engine_of(session), &session->line);
-    engine_of(session)->counters.connections_opened++;
 }
 
 int mrpc_session_connect(mrpc_session **session, mrpc_runtime *runtime, const mrpc_transport *transport,
@@ -110,9 +115,8 @@ mrpc_session *mrpc_session_accept(mrpc_runtime *runtime, mrpc_connection *connec
         return NULL;
     }
     session->server = true;
-    session->state = SESSION_HELLO;
     adopt(session, connection);
-    mrpc_hello_send(session);
+    established(session);
     return session;
 }
 
@@ -142,6 +146,8 @@ static void drop_deferred(mrpc_session *session)
 static void end_session(mrpc_session *session, const char *why)
 {
     mrpc_connection *connection = session->line.connection;
+    if (session->state != SESSION_OPENING)
+        engine_of(session)->counters.connections_closed++;
     session->state = SESSION_CLOSED;
     mrpc_loop_stop(engine_of(session)->loop, &session->timer);
     /* Ending a call takes it out, and may move another one into its place. */
@@ -152,7 +158,6 @@ static void end_session(mrpc_session *session, const char *why)
     if (connection != NULL) {
         mrpc_engine_forget(engine_of(session), &session->line);
         session->transport->close(connection);
-        engine_of(session)->counters.connections_closed++;
     }
     if (session->place != NULL) {
         *session->place = session->next;

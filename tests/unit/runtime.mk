@@ -3,9 +3,14 @@
 EXTRA_DIST += tests/unit/runtime.mk tests/protos/echo.proto
 if HAVE_PROTOC
 PROTOS += echo
-RUNTIME_TESTS = tests/unit/test_runtime_unary tests/unit/test_runtime_streams tests/unit/test_runtime_death
 RUNTIME_FIXTURE = tests/unit/runtime_fixture.c tests/unit/runtime_fixture.h
 ECHO_FILES = gen/echo.mrpc.c gen/echo.marshal.c
+RUNTIME_TESTS = \
+	tests/unit/test_runtime_unary \
+	tests/unit/test_runtime_streams \
+	tests/unit/test_runtime_death \
+	tests/unit/test_runtime_connections \
+	tests/unit/test_runtime_threads
 check_PROGRAMS += $(RUNTIME_TESTS)
 TESTS += $(RUNTIME_TESTS)
 
@@ -20,4 +25,12 @@ tests_unit_test_runtime_streams_LDADD = $(TEST_LDADD)
 tests_unit_test_runtime_death_SOURCES = tests/unit/test_runtime_death.c $(RUNTIME_FIXTURE)
 nodist_tests_unit_test_runtime_death_SOURCES = $(ECHO_FILES)
 tests_unit_test_runtime_death_LDADD = $(TEST_LDADD)
+
+tests_unit_test_runtime_connections_SOURCES = tests/unit/test_runtime_connections.c $(RUNTIME_FIXTURE)
+nodist_tests_unit_test_runtime_connections_SOURCES = $(ECHO_FILES)
+tests_unit_test_runtime_connections_LDADD = $(TEST_LDADD)
+
+tests_unit_test_runtime_threads_SOURCES = tests/unit/test_runtime_threads.c $(RUNTIME_FIXTURE)
+nodist_tests_unit_test_runtime_threads_SOURCES = $(ECHO_FILES)
+tests_unit_test_runtime_threads_LDADD = $(TEST_LDADD)
 endif

@@ -321,7 +321,6 @@ static int take_hello(mrpc_shm_connection *c, const mrpc_shm_packet *packet, int
 static void opened(mrpc_shm_connection *c)
 {
     c->state = SHM_OPEN;
-    c->counters->connections_opened++;
     mrpc_loop_stop(c->loop, &c->timer);
     if (watch_fd(c, &c->wake, wake_ready, &c->wake_watched) != 0) {
         mrpc_shm_fail(c, MRPC_ENOMEM, "%s: no memory to watch the connection", c->base.peer);

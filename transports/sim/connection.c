@@ -336,7 +336,6 @@ static void meet(mrpc_sim_connection *c)
     server->state = SIM_OPEN;
     world->stats.opened++;
     mrpc_sim_note(world, SIM_OPENED, c->id, server->id);
-    server->base.counters->connections_opened++;
     enter(server);
     listener->base.accepted(&listener->base, &server->base);
     leave(server);
@@ -345,7 +344,6 @@ static void meet(mrpc_sim_connection *c)
 static void open_client(mrpc_sim_connection *c)
 {
     c->state = SIM_OPEN;
-    c->base.counters->connections_opened++;
     c->base.events->opened(&c->base);
     if (is_open(c))
         send_all(c);
