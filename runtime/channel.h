@@ -63,6 +63,8 @@ mrpc_channel_method *mrpc_channel_method_of(mrpc_channel *channel, const mrpc_me
 /* Begins a call that was prepared: sends it, or lets it wait for a connection, or ends it. */
 void mrpc_channel_start(mrpc_channel *channel, mrpc_call *call);
 void mrpc_channel_remove_pending(mrpc_call *call);
+/* Takes a unary call that the server has not begun off its connection, and lets it wait for another one. */
+void mrpc_channel_requeue(mrpc_call *call);
 /* A call that pointed here is about to be freed. */
 void mrpc_channel_call_gone(mrpc_channel *channel);
 

@@ -222,6 +222,16 @@ void mrpc_channel_remove_pending(mrpc_call *call)
     call->pending = false;
 }
 
+void mrpc_channel_requeue(mrpc_call *call)
+{
+    mrpc_session *session = call->session;
+    mrpc_session_abandon(call);
+    mrpc_session_unlist(session, call);
+    mrpc_session_detach(session, call);
+    call->opened = call->half_closed = false;
+    append_pending(call->channel, call);
+}
+
 /* Numbers are never reused; when they run out, the connection is replaced. */
 static bool may_begin(const mrpc_channel *channel)
 {

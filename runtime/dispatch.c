@@ -149,7 +149,12 @@ static void take_goaway(mrpc_session *session, uint32_t last)
             i++;
             continue;
         }
-        mrpc_call_end(call, true, MRPC_UNAVAILABLE, "%s is shutting down and did not begin the call", session->peer);
+        /* Certainly not executed: whoever is willing to wait for a connection waits for the next one. */
+        if (call->wait_for_ready && call->style <= STYLE_QUEUE_UNARY)
+            mrpc_channel_requeue(call);
+        else
+            mrpc_call_end(call, true, MRPC_UNAVAILABLE, "%s is shutting down and did not begin the call",
+                          session->peer);
     }
     session->owner_events->refused(session);
 }

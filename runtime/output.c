@@ -181,10 +181,11 @@ static bool send_opening(mrpc_call *call)
         return false;
     call->opened = true;
     call->half_closed = call->last != NULL;
-    if (!unary)
+    if (!unary) { /* a unary call may have to be sent again, see mrpc_channel_requeue() */
         mrpc_call_drop_last(call);
-    free(call->meta_last);
-    call->meta_last = NULL;
+        free(call->meta_last);
+        call->meta_last = NULL;
+    }
     return true;
 }
 

@@ -217,6 +217,16 @@ static bool same_schema(const mrpc_service *a, const mrpc_service *b)
     return true;
 }
 
+static void free_server(mrpc_engine *engine, mrpc_server *server)
+{
+    for (uint32_t i = 0; i < server->service_count; i++)
+        mrpc_modules_release(server->runtime, server->services[i].modules, server->services[i].service->file);
+    mrpc_engine_remove_signal(engine, &server->signal);
+    mrpc_host_free(server->hosts);
+    engine->drops++;
+    free_parts(server);
+}
+
 static void retire(mrpc_handlers *handlers)
 {
     if (handlers->retired != NULL)
@@ -230,8 +240,9 @@ void mrpc_handlers_unpin(mrpc_handlers *handlers)
     if (--handlers->calls == 0 && handlers->replaced)
         retire(handlers);
     server->calls--;
+    /* Here and now: nobody may drive this engine any more. */
     if (server->released && server->calls == 0)
-        mrpc_engine_queue(engine_of(server), &server->free_task);
+        free_server(engine_of(server), server);
 }
 
 static void replace_service(void *argument)
@@ -390,16 +401,6 @@ int mrpc_server_run(mrpc_server *server)
 }
 
 /* --- freeing --- */
-
-static void free_server(mrpc_engine *engine, mrpc_server *server)
-{
-    for (uint32_t i = 0; i < server->service_count; i++)
-        mrpc_modules_release(server->runtime, server->services[i].modules, server->services[i].service->file);
-    mrpc_engine_remove_signal(engine, &server->signal);
-    mrpc_host_free(server->hosts);
-    engine->drops++;
-    free_parts(server);
-}
 
 /* The tasks of the calls that were ended have run; what is left are calls whose handlers still owe an answer. */
 static void run_free(mrpc_engine *engine, mrpc_task *task)

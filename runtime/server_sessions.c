@@ -169,7 +169,6 @@ static mrpc_call *new_call(const opening *open)
     mrpc_call *call = mrpc_call_alloc(server->runtime, true);
     if (call == NULL)
         return NULL;
-    const mrpc_transport *transport = open->session->transport;
     call->style = STYLE_SERVER;
     call->server = true;
     call->opened = true;
@@ -177,9 +176,7 @@ static mrpc_call *new_call(const opening *open)
     call->method = open->method;
     call->modules = open->service->modules;
     call->protobuf = open->header->flags & FRAME_PROTOBUF;
-    call->heap = transport->heap(open->session->line.connection);
-    if (call->heap == NULL)
-        call->heap = server->runtime->reply_heap;
+    call->heap = open->session->heap != NULL ? open->session->heap : server->runtime->reply_heap;
     if (mrpc_session_attach(open->session, call) != 0) {
         mrpc_call_free(call);
         return NULL;

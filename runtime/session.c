@@ -116,6 +116,7 @@ mrpc_session *mrpc_session_accept(mrpc_runtime *runtime, mrpc_connection *connec
     }
     session->server = true;
     adopt(session, connection);
+    session->heap = mrpc_heap_ref(connection->transport->heap(connection));
     established(session);
     return session;
 }
@@ -127,6 +128,7 @@ static void free_if_unused(mrpc_session *session)
     if (session->state != SESSION_CLOSED || session->attached > 0 || session->task.queued)
         return;
     mrpc_call_table_free(&session->calls);
+    mrpc_heap_unref(session->heap);
     free(session->bound);
     free(session);
 }

@@ -65,6 +65,7 @@ struct mrpc_session {
     mrpc_call *blocked; /* calls for whose messages there was no room */
     deferred_frame *deferred, **deferred_end;
     size_t deferred_count;
+    mrpc_heap *heap;  /* server: for replies, kept while calls may use it; NULL: the transport has none */
     mrpc_timer timer; /* of the owner: connecting, HELLO, lingering */
     mrpc_task task;
     mrpc_error reason;

@@ -139,7 +139,8 @@ static void killed_server_ends_calls_once_with_unavailable(void **state)
     const echo_Ping ping = {.action = echo_NEVER};
     for (int i = 0; i < CALLS; i++)
         assert_int_equal(
-            echo_Echo_Unary_start(f.channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &outcomes[i], NULL), 0);
+            echo_Echo_Unary_start(f.channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &outcomes[i], NULL),
+            0);
     for (int i = 0; i < 10; i++)
         (void)mrpc_runtime_poll(f.runtime, 1);
     assert_int_equal(kill(pid, SIGKILL), 0);
@@ -172,9 +173,10 @@ static void child_of_fork_must_not_use_the_runtime(void **state)
         bool good = call_once(f.channel, echo_REPLY, NULL).code == MRPC_FAILED_PRECONDITION &&
                     mrpc_runtime_poll(f.runtime, 0) == MRPC_EFORKED &&
                     mrpc_channel_connect(f.channel, 0, &error) == MRPC_EFORKED &&
-                    echo_Echo_Unary_start(f.channel, f.ping, NULL, (echo_Echo_Unary_callback)note_outcome, NULL, &call) == MRPC_EFORKED &&
-                    mrpc_queue_new(&queue, f.runtime, 1, NULL) == 0 && mrpc_queue_next(queue, &tag, 0) == MRPC_EFORKED &&
-                    mrpc_runtime_fd(f.runtime) == MRPC_EFORKED;
+                    echo_Echo_Unary_start(f.channel, f.ping, NULL, (echo_Echo_Unary_callback)note_outcome, NULL,
+                                          &call) == MRPC_EFORKED &&
+                    mrpc_queue_new(&queue, f.runtime, 1, NULL) == 0 &&
+                    mrpc_queue_next(queue, &tag, 0) == MRPC_EFORKED && mrpc_runtime_fd(f.runtime) == MRPC_EFORKED;
         mrpc_channel_close(f.channel);
         mrpc_runtime_unref(f.runtime);
         _exit(good ? 0 : 1);
@@ -216,7 +218,8 @@ static void stopping_server_lets_calls_end(void **state)
     const echo_Ping ping = {.action = echo_LATE};
     for (int i = 0; i < 10; i++)
         assert_int_equal(
-            echo_Echo_Unary_start(f.channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &outcomes[i], NULL), 0);
+            echo_Echo_Unary_start(f.channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &outcomes[i], NULL),
+            0);
     wait_until_handled(&f, 10);
     stopper work = {.server = f.server, .drain_ms = 60000};
     assert_int_equal(pthread_create(&thread, NULL, stop, &work), 0);
@@ -241,7 +244,8 @@ static void calls_that_outlast_the_drain_end_with_unavailable(void **state)
     pthread_t thread;
     set_up(&f, *state);
     const echo_Ping ping = {.action = echo_NEVER};
-    assert_int_equal(echo_Echo_Unary_start(f.channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &mine, NULL), 0);
+    assert_int_equal(echo_Echo_Unary_start(f.channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &mine, NULL),
+                     0);
     wait_until_handled(&f, 1);
     stopper work = {.server = f.server, .drain_ms = 10};
     assert_int_equal(pthread_create(&thread, NULL, stop, &work), 0);
@@ -267,7 +271,8 @@ static void more_calls_than_the_connection_allows_wait_their_turn(void **state)
     const echo_Ping ping = {.action = echo_LATE};
     for (int i = 0; i < 20; i++)
         assert_int_equal(
-            echo_Echo_Unary_start(f.channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &outcomes[i], NULL), 0);
+            echo_Echo_Unary_start(f.channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &outcomes[i], NULL),
+            0);
     for (int i = 0; i < 20; i++)
         drive_until(&f, &outcomes[i].ended);
     for (int i = 0; i < 20; i++)
@@ -289,7 +294,8 @@ static void pending_calls_are_bounded(void **state)
     for (int i = 0; i < 3; i++)
         assert_int_equal(
             echo_Echo_Unary_start(channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &outcomes[i], NULL), 0);
-    int result = echo_Echo_Unary_start(channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &outcomes[3], NULL);
+    int result =
+        echo_Echo_Unary_start(channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &outcomes[3], NULL);
     if (how->thread && result == 0) { /* counted by the other thread, a little later */
         drive_until(&f, &outcomes[3].ended);
         assert_int_equal(outcomes[3].code, MRPC_RESOURCE_EXHAUSTED);

@@ -197,12 +197,13 @@ int mrpc_loop_add(mrpc_loop *loop, mrpc_watch *watch)
 {
     if (loop->backend->arm == NULL)
         return MRPC_ENOTSUP;
-    int failure = mrpc_loop_slot_take(loop, watch);
+    /* Before the watch is in the table: a change of back ends arms all that are. */
+    int failure = loop->started ? follow(loop, false) : 0;
+    if (failure == 0)
+        failure = mrpc_loop_slot_take(loop, watch);
     if (failure != 0 || !loop->started) /* the first run arms it: only then is it known which thread drives */
         return failure;
-    failure = follow(loop, false);
-    if (failure == 0)
-        failure = loop->backend->arm(loop, watch);
+    failure = loop->backend->arm(loop, watch);
     if (failure != 0)
         mrpc_loop_slot_give(loop, watch);
     return failure;
