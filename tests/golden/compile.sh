@@ -46,4 +46,5 @@ compiles 'the tables in one program' link_tables -DLINKED=0 "$work/tables.c" "$w
 compiles 'the tables are right' "$work/tables"
 compiles 'tables and marshal modules in one program' link_tables -DLINKED=1 "$work/tables.c" "$work"/*.o
 compiles 'the tables find the modules' "$work/tables"
+round_trip "$out"
 finish

@@ -45,3 +45,26 @@ generate_golden() {
 outputs_in() {
     (cd "$1" && find . -name "${2:-*.[ch]}" | sed 's|^\./||' | LC_ALL=C sort)
 }
+
+# round_trip FOLDER - all generated code in the folder, messages of each type in both encodings
+round_trip() {
+    {
+        sed -n 's/^const mrpc_file \(mrpc_file_[A-Za-z0-9_]*\) = {$/extern const struct mrpc_file \1;/p' $(list_sources "$1")
+        echo 'extern const struct mrpc_file *const all_files[];'
+        echo 'const struct mrpc_file *const all_files[] = {'
+        sed -n 's/^const mrpc_file \(mrpc_file_[A-Za-z0-9_]*\) = {$/&\1,/p' $(list_sources "$1") | sed 's/.*{/\&/'
+        echo '0};'
+    } >"$work/all_files.c"
+    if $CC -std=c11 -O0 -fPIC -shared -I"$top_srcdir/include" -I"$1" -o "$work/all.so" "$work/all_files.c" \
+        $(list_sources "$1") >"$work/log" 2>&1 && "$top_builddir/tests/golden/round_trip" "$work/all.so" >>"$work/log" 2>&1; then
+        pass "random messages of$(sed -n 's/^\([0-9]* types\)$/ \1/p' "$work/log")"
+    else
+        tail -n 30 "$work/log"
+        fail 'random messages'
+    fi
+}
+
+# list_sources FOLDER - the paths of all generated C files; no name has a blank
+list_sources() {
+    find "$1" -name '*.c'
+}

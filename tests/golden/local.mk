@@ -6,7 +6,9 @@ golden_tests = tests/golden/golden.sh tests/golden/bad.sh tests/golden/options.s
 dist_check_SCRIPTS += $(golden_tests)
 if HAVE_PROTOC
 TESTS += $(golden_tests)
-check_PROGRAMS += tests/golden/failing_plugin
+check_PROGRAMS += tests/golden/failing_plugin tests/golden/round_trip
+tests_golden_round_trip_SOURCES = tests/golden/round_trip.c $(CODEC_HELP)
+tests_golden_round_trip_LDADD = $(TEST_LDADD)
 tests_golden_failing_plugin_SOURCES = tests/golden/failing.c
 nodist_EXTRA_tests_golden_failing_plugin_SOURCES = linked_by_the_c++_compiler.cc
 tests_golden_failing_plugin_LDADD = $(protoc_gen_mrpc_protoc_gen_mrpc_OBJECTS) $(PROTOC_LIBS)

@@ -3,8 +3,8 @@
 # real.sh - public schemas of other projects generate code that compiles; skipped where they are not there
 #
 # They are looked for in $MRPC_REAL_PROTOS or ../shared/protos beside the source tree. The well-known types come from
-# protoc's own folder. Options that need schemas which are not there are taken out of a copy; a file that needs types
-# which are not there is named and passed over.
+# protoc's own folder. Options that need schemas which are not there are taken out of a copy, and the one type that is not
+# there gets a stand-in; a file that needs others is named and passed over.
 . "$top_srcdir/tests/golden/generate.sh"
 real=${MRPC_REAL_PROTOS:-$top_srcdir/../shared/protos}
 if [ ! -d "$real" ]; then
@@ -51,6 +51,13 @@ generate() {
 }
 
 copy_schemas
+mkdir -p "$work/protos/grpc/core" && cat >"$work/protos/grpc/core/stats.proto" <<'PROTO'
+syntax = "proto3";
+package grpc.core;
+message Stats {
+  repeated double values = 1;
+}
+PROTO
 for root in $roots; do
     for file in $(cd "$work/protos/$root" && find . -name '*.proto' | sed 's|^\./||' | LC_ALL=C sort); do
         case $root/$file in
@@ -83,5 +90,6 @@ else
     head -n 20 "$work/log"
     fail 'all headers in one C++ file'
 fi
+round_trip "$work/out"
 echo "# SKIP: $skipped"
 finish

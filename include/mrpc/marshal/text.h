@@ -24,7 +24,12 @@
 extern "C" {
 #endif
 
+/* What a generated codec is made fast by; where it is not to be fast, it makes compiling slow and the code large. */
+#if defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
 #define MRPC_INLINE static inline __attribute__((always_inline, unused))
+#else
+#define MRPC_INLINE static inline __attribute__((unused))
+#endif
 #define MRPC_OUTLINE static __attribute__((noinline, unused))
 #define MRPC_COLD static __attribute__((noinline, cold, unused))
 
