@@ -10,7 +10,8 @@ RUNTIME_TESTS = \
 	tests/unit/test_runtime_streams \
 	tests/unit/test_runtime_death \
 	tests/unit/test_runtime_connections \
-	tests/unit/test_runtime_threads
+	tests/unit/test_runtime_threads \
+	tests/unit/test_runtime_misc
 check_PROGRAMS += $(RUNTIME_TESTS)
 TESTS += $(RUNTIME_TESTS)
 
@@ -33,4 +34,8 @@ tests_unit_test_runtime_connections_LDADD = $(TEST_LDADD)
 tests_unit_test_runtime_threads_SOURCES = tests/unit/test_runtime_threads.c $(RUNTIME_FIXTURE)
 nodist_tests_unit_test_runtime_threads_SOURCES = $(ECHO_FILES)
 tests_unit_test_runtime_threads_LDADD = $(TEST_LDADD)
+
+tests_unit_test_runtime_misc_SOURCES = tests/unit/test_runtime_misc.c $(RUNTIME_FIXTURE)
+nodist_tests_unit_test_runtime_misc_SOURCES = $(ECHO_FILES)
+tests_unit_test_runtime_misc_LDADD = $(TEST_LDADD)
 endif

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* test_runtime_misc.c - options, descriptors for other loops, metadata, replaced handlers and modules, counters */
+#include "config.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "runtime/runtime.h"
+#include "tests/unit/runtime_fixture.h"
+
+/* --- options --- */
+
+static void check_refused(int result, const mrpc_error *error, const char *word)
+{
+    assert_int_equal(result, MRPC_EINVAL);
+    if (strstr(error->text, word) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", error->text, word);
+}
+
+static void options_out_of_range_are_named(void **state)
+{
+    (void)state;
+    mrpc_error error;
+    mrpc_runtime *runtime;
+    mrpc_channel *channel;
+    mrpc_server *server;
+#define RUNTIME(...)                                                                                                   \
+    mrpc_runtime_new(&runtime, &(mrpc_runtime_options){.size = sizeof(mrpc_runtime_options), __VA_ARGS__}, &error)
+#define CHANNEL(...)                                                                                                   \
+    mrpc_channel_new(&channel, "tcp://127.0.0.1:1",                                                                    \
+                     &(mrpc_channel_options){.size = sizeof(mrpc_channel_options), __VA_ARGS__}, &error)
+    check_refused(mrpc_runtime_new(&runtime, &(mrpc_runtime_options){0}, &error), &error, "size");
+    check_refused(RUNTIME(.spin_us = 1000001), &error, "spin_us");
+    check_refused(RUNTIME(.poller = (mrpc_poller)9), &error, "poller");
+    check_refused(CHANNEL(.connection.chunk = 100), &error, "chunk");
+    check_refused(CHANNEL(.connection.max_message = UINT64_MAX), &error, "max_message");
+    check_refused(CHANNEL(.connection.window = UINT64_MAX), &error, "window");
+    check_refused(CHANNEL(.backoff_min_ms = 10, .backoff_max_ms = 5), &error, "backoff");
+    check_refused(mrpc_channel_new(&channel, "nonsense", NULL, &error), &error, "tcp://");
+    check_refused(mrpc_server_new(&server, &(mrpc_server_options){0}, &error), &error, "size");
+    assert_int_equal(mrpc_channel_new(&channel, "carrier://pigeon", NULL, &error), MRPC_ENOTSUP);
+    assert_non_null(strstr(error.text, "tcp://"));
+    assert_null(channel);
+}
+
+static void options_of_a_newer_program_are_refused_when_they_are_used(void **state)
+{
+    (void)state;
+    struct {
+        mrpc_runtime_options known;
+        uint64_t unknown;
+    } newer = {.known.size = sizeof newer};
+    mrpc_error error;
+    mrpc_runtime *runtime;
+    assert_int_equal(mrpc_runtime_new(&runtime, &newer.known, &error), 0);
+    mrpc_runtime_unref(runtime);
+    newer.unknown = 1;
+    assert_int_equal(mrpc_runtime_new(&runtime, &newer.known, &error), MRPC_EINVAL);
+    /* And an older program leaves the rest at the defaults. */
+    mrpc_runtime_options older = {.size = offsetof(mrpc_runtime_options, spin_us), .spin_us = UINT32_MAX};
+    assert_int_equal(mrpc_runtime_new(&runtime, &older, &error), 0);
+    mrpc_runtime_unref(runtime);
+}
+
+/* --- for programs with a loop of their own --- */
+
+typedef struct outcome {
+    _Atomic bool ended;
+    mrpc_code code;
+} outcome;
+
+static void note_outcome(void *state, const mrpc_status *status, const void *reply)
+{
+    outcome *mine = state;
+    mine->code = status->code;
+    mrpc_release(reply);
+    atomic_store(&mine->ended, true);
+}
+
+/* Does nothing unless the descriptor says so. */
+static void poll_until(fixture *f, int fd, const _Atomic bool *flag)
+{
+    while (!atomic_load(flag)) {
+        struct pollfd watched = {.fd = fd, .events = POLLIN};
+        int ready = poll(&watched, 1, 60000);
+        assert_int_equal(ready, 1);
+        assert_true(mrpc_runtime_poll(f->runtime, 0) >= 0);
+    }
+}
+
+static void descriptor_says_when_there_is_something_to_do(void **state)
+{
+    fixture f;
+    if (((const setup *)*state)->thread)
+        return; /* that thread does all there is to do, and the descriptor has nothing to say */
+    set_up(&f, *state);
+    int fd = mrpc_runtime_fd(f.runtime);
+    assert_true(fd >= 0);
+    for (int i = 0; i < 20; i++) {
+        outcome mine = {0};
+        f.ping->action = i % 4 == 3 ? echo_LATE : echo_REPLY;
+        assert_int_equal(
+            echo_Echo_Unary_start(f.channel, f.ping, NULL, (echo_Echo_Unary_callback)note_outcome, &mine, NULL), 0);
+        poll_until(&f, fd, &mine.ended);
+        assert_int_equal(mine.code, MRPC_OK);
+    }
+    tear_down(&f);
+}
+
+static void descriptor_becomes_readable_for_timers(void **state)
+{
+    fixture f;
+    outcome mine = {0};
+    if (((const setup *)*state)->thread)
+        return; /* as above */
+    set_up(&f, *state);
+    int fd = mrpc_runtime_fd(f.runtime);
+    f.ping->action = echo_NEVER;
+    assert_int_equal(echo_Echo_Unary_start(f.channel, f.ping, MRPC_CALL_OPTIONS(.timeout_ms = 20),
+                                           (echo_Echo_Unary_callback)note_outcome, &mine, NULL),
+                     0);
+    poll_until(&f, fd, &mine.ended);
+    assert_int_equal(mine.code, MRPC_DEADLINE_EXCEEDED);
+    tear_down(&f);
+}
+
+static void queue_descriptor_is_readable_while_there_are_events(void **state)
+{
+    enum { CALLS = 10 };
+    fixture f;
+    mrpc_queue *queue;
+    mrpc_unary_result results[CALLS];
+    set_up(&f, *state);
+    assert_int_equal(mrpc_queue_new(&queue, f.runtime, CALLS, NULL), 0);
+    struct pollfd watched = {.fd = mrpc_queue_fd(queue), .events = POLLIN};
+    assert_true(watched.fd >= 0);
+    assert_int_equal(mrpc_queue_fd(queue), watched.fd);
+    for (int i = 0; i < CALLS; i++)
+        assert_int_equal(echo_Echo_Unary_submit(f.channel, f.ping, NULL, queue, &results[i], &results[i]), 0);
+    for (int taken = 0; taken < CALLS;) {
+        void *tag;
+        assert_int_equal(poll(&watched, 1, 60000), 1);
+        /* One for each time it was readable: it must stay so while there are more. */
+        int result = mrpc_queue_next(queue, &tag, 0);
+        assert_true(result >= 0);
+        if (result == 0)
+            continue;
+        assert_int_equal(((mrpc_unary_result *)tag)->status.code, MRPC_OK);
+        mrpc_release(((mrpc_unary_result *)tag)->reply);
+        taken++;
+    }
+    mrpc_queue_free(queue);
+    tear_down(&f);
+}
+
+static void *wake_soon(void *argument)
+{
+    usleep(20000);
+    mrpc_runtime_wake(argument);
+    return NULL;
+}
+
+static void waking_ends_a_poll_that_waits(void **state)
+{
+    fixture f;
+    pthread_t thread;
+    set_up(&f, *state);
+    mrpc_runtime_wake(f.runtime);
+    assert_true(mrpc_runtime_poll(f.runtime, -1) >= 0);
+    assert_int_equal(pthread_create(&thread, NULL, wake_soon, f.runtime), 0);
+    assert_true(mrpc_runtime_poll(f.runtime, -1) >= 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    tear_down(&f);
+}
+
+/* --- metadata --- */
+
+static void answer_with_metadata(mrpc_call *call, const void *request, void *state)
+{
+    (void)state;
+    (void)request;
+    size_t size = 0;
+    const char *value = mrpc_call_get_metadata(call, "question-bin", &size);
+    bool good = value != NULL && size == 3 && memcmp(value, "\x00\x01\x02", 3) == 0 &&
+                mrpc_call_get_metadata(call, "absent", NULL) == NULL &&
+                mrpc_call_get_metadata(call, ":method", NULL) == NULL;
+    good = good && mrpc_call_add_metadata(call, &(mrpc_metadata){"header", "one", 3}) == 0;
+    good = good && mrpc_call_add_metadata(call, &(mrpc_metadata){"Header", "one", 3}) == MRPC_EINVAL;
+    echo_Pong *pong = echo_Pong_new(mrpc_call_heap(call));
+    good = good && mrpc_call_send(call, pong) == 0;
+    good = good && mrpc_call_add_metadata(call, &(mrpc_metadata){"trailer", "two", 3}) == 0;
+    (void)mrpc_call_fail(call, good ? MRPC_NOT_FOUND : MRPC_INTERNAL, "with a trailer");
+}
+
+typedef struct seen_metadata {
+    bool header, trailer;
+    _Atomic bool ended;
+    mrpc_code code;
+} seen_metadata;
+
+static bool has_value(mrpc_call *call, const char *key, const char *wanted)
+{
+    size_t size = 0;
+    const char *value = mrpc_call_get_metadata(call, key, &size);
+    return value != NULL && size == strlen(wanted) && memcmp(value, wanted, size) == 0;
+}
+
+static void look_for_header(void *state, mrpc_call *call, const void *message)
+{
+    ((seen_metadata *)state)->header = has_value(call, "header", "one");
+    mrpc_release(message);
+}
+
+static void look_for_trailer(void *state, mrpc_call *call, const mrpc_status *status)
+{
+    seen_metadata *mine = state;
+    mine->trailer = has_value(call, "trailer", "two");
+    mine->code = status->code;
+    atomic_store(&mine->ended, true);
+}
+
+static void metadata_travels_both_ways(void **state)
+{
+    static const mrpc_call_callbacks callbacks = {
+        .size = sizeof callbacks, .on_message = look_for_header, .on_end = look_for_trailer};
+    fixture f;
+    mrpc_call *call;
+    set_up(&f, *state);
+    const mrpc_handler handlers[5] = {[1] = answer_with_metadata};
+    assert_int_equal(mrpc_server_replace(echo_server_mrpc(f.server), &echo_Echo_service, handlers, NULL, NULL, NULL),
+                     0);
+    const mrpc_metadata question = {"question-bin", "\x00\x01\x02", 3};
+    for (int i = 0; i < 2; i++) { /* by name and by number */
+        seen_metadata mine = {0};
+        assert_int_equal(mrpc_call_open(f.channel, &echo_Echo_methods[1], f.ping,
+                                        MRPC_CALL_OPTIONS(.metadata = &question, .metadata_count = 1), &callbacks,
+                                        &mine, &call),
+                         0);
+        drive_until(&f, &mine.ended);
+        assert_int_equal(mine.code, MRPC_NOT_FOUND);
+        assert_true(mine.header);
+        assert_true(mine.trailer);
+    }
+    tear_down(&f);
+}
+
+/* --- handlers that are replaced --- */
+
+static void retire(void *context)
+{
+    atomic_fetch_add((_Atomic int *)context, 1);
+}
+
+static void say_new(mrpc_call *call, const void *request, void *state)
+{
+    (void)state;
+    echo_Pong *pong = echo_Pong_new(mrpc_call_heap(call));
+    pong->number = ((const echo_Ping *)request)->number + 1000;
+    (void)mrpc_call_reply(call, pong);
+}
+
+static void replaced_handlers_finish_their_calls_and_retire(void **state)
+{
+    fixture f;
+    outcome old = {0};
+    _Atomic int retired = 0;
+    set_up(&f, *state);
+    call_and_check(&f, 1);
+    const echo_Ping slow = {.action = echo_NEVER};
+    mrpc_call *call;
+    assert_int_equal(echo_Echo_Unary_start(f.channel, &slow, NULL, (echo_Echo_Unary_callback)note_outcome, &old, &call),
+                     0);
+    for (int i = 0; i < 60000 && atomic_load(&echo_server_seen(f.server)->handled) < 2; i++)
+        (void)mrpc_runtime_poll(f.runtime, 1);
+    const mrpc_handler handlers[5] = {say_new};
+    assert_int_equal(mrpc_server_replace(echo_server_mrpc(f.server), &echo_Echo_service, handlers, NULL, retire,
+                                         (void *)(uintptr_t)&retired),
+                     0);
+    const echo_Pong *pong;
+    assert_int_equal(echo_Echo_Unary(f.channel, &(echo_Ping){.number = 5}, &pong, NULL).code, MRPC_OK);
+    assert_int_equal(pong->number, 1005);
+    mrpc_release(pong);
+    assert_int_equal(atomic_load(&retired), 0);
+    mrpc_call_cancel(call);
+    drive_until(&f, &old.ended);
+    for (int i = 0; i < 60000 && atomic_load(&retired) == 0; i++)
+        usleep(1000);
+    assert_int_equal(atomic_load(&retired), 1);
+    tear_down(&f);
+}
+
+static void services_are_added_once(void **state)
+{
+    fixture f;
+    set_up(&f, *state);
+    const mrpc_handler handlers[5] = {0};
+    mrpc_server *server = echo_server_mrpc(f.server);
+    assert_int_equal(mrpc_server_add(server, &echo_Echo_service, handlers, NULL), MRPC_EEXIST);
+    assert_int_equal(mrpc_server_add(server, NULL, handlers, NULL), MRPC_EINVAL);
+    mrpc_service other = echo_Echo_service;
+    other.name = "echo.Other";
+    assert_int_equal(mrpc_server_replace(server, &other, handlers, NULL, NULL, NULL), MRPC_ENOENT);
+    other.name = "echo.Echo";
+    other.method_count = 2;
+    assert_int_equal(mrpc_server_replace(server, &other, handlers, NULL, NULL, NULL), MRPC_EINVAL);
+    assert_null(mrpc_server_address(server, 1));
+    mrpc_error error;
+    assert_int_equal(mrpc_server_listen(server, "tcp://", &error), MRPC_EINVAL);
+    tear_down(&f);
+}
+
+/* --- answers --- */
+
+static void answer_twice(mrpc_call *call, const void *request, void *state)
+{
+    _Atomic int *results = state;
+    (void)request;
+    echo_Pong *pong = echo_Pong_new(mrpc_call_heap(call)), *again = echo_Pong_new(mrpc_call_heap(call));
+    atomic_store(&results[0], mrpc_call_reply(call, pong));
+    atomic_store(&results[1], mrpc_call_reply(call, again));
+    atomic_store(&results[2], mrpc_call_fail(call, MRPC_ABORTED, "too late"));
+    atomic_store(&results[3],
+                 mrpc_call_set_callbacks(call, &(mrpc_call_callbacks){.size = sizeof(mrpc_call_callbacks)}, NULL));
+}
+
+static void second_answer_is_refused(void **state)
+{
+    fixture f;
+    _Atomic int results[4] = {9, 9, 9, 9};
+    set_up(&f, *state);
+    const mrpc_handler handlers[5] = {answer_twice};
+    assert_int_equal(mrpc_server_replace(echo_server_mrpc(f.server), &echo_Echo_service, handlers,
+                                         (void *)(uintptr_t)results, NULL, NULL),
+                     0);
+    assert_int_equal(echo_Echo_Unary(f.channel, f.ping, NULL, NULL).code, MRPC_OK);
+    assert_int_equal(atomic_load(&results[0]), 0);
+    assert_int_equal(atomic_load(&results[1]), MRPC_ECLOSED);
+    assert_int_equal(atomic_load(&results[2]), MRPC_ECLOSED);
+    assert_int_equal(atomic_load(&results[3]), MRPC_EINVAL);
+    tear_down(&f);
+}
+
+static const echo_Ping *_Atomic kept;
+
+static void keep_request(mrpc_call *call, const void *request, void *state)
+{
+    (void)state;
+    mrpc_call_keep(call);
+    atomic_store(&kept, request);
+    (void)mrpc_call_reply(call, echo_Pong_new(mrpc_call_heap(call)));
+}
+
+static void kept_request_outlives_its_call(void **state)
+{
+    fixture f;
+    set_up(&f, *state);
+    const mrpc_handler handlers[5] = {keep_request};
+    assert_int_equal(mrpc_server_replace(echo_server_mrpc(f.server), &echo_Echo_service, handlers, NULL, NULL, NULL),
+                     0);
+    f.ping->number = 77;
+    assert_int_equal(mrpc_string_set(f.ping, &f.ping->text, "keep me"), 0);
+    assert_int_equal(echo_Echo_Unary(f.channel, f.ping, NULL, NULL).code, MRPC_OK);
+    const echo_Ping *request = atomic_load(&kept);
+    assert_int_equal(request->number, 77);
+    assert_string_equal(request->text.data, "keep me");
+    mrpc_release(request);
+    tear_down(&f);
+}
+
+/* --- modules and stamps --- */
+
+static void install(void *argument)
+{
+    mrpc_runtime *runtime = argument;
+    static mrpc_module other;
+    other = *echo_Echo_service.file->linked;
+    other.stamp = "other build";
+    mrpc_module_source retired;
+    mrpc_error error;
+    const mrpc_module_source source = {.module = &other, .path = "/somewhere/echo.so"};
+    if (mrpc_modules_install(runtime, &source, &retired, &error) != 0)
+        print_error("%s\n", error.text);
+}
+
+static void modules_are_replaced_and_rolled_back(void **state)
+{
+    fixture f;
+    mrpc_module_info infos[4];
+    mrpc_error error;
+    set_up(&f, *state);
+    for (uint64_t i = 0; i < 10; i++)
+        call_and_check(&f, i);
+    assert_int_equal(mrpc_runtime_modules(f.runtime, infos, 4), 1);
+    assert_true(infos[0].current);
+    assert_int_equal(infos[0].version, 1);
+    assert_int_equal(infos[0].messages, 20);
+    assert_int_equal(mrpc_engine_run_exclusive(&f.runtime->engine, install, f.runtime), 0);
+    for (uint64_t i = 0; i < 5; i++)
+        call_and_check(&f, i);
+    assert_int_equal(mrpc_runtime_modules(f.runtime, infos, 4), 2);
+    assert_int_equal(infos[0].version, 2);
+    assert_int_equal(infos[0].messages, 10);
+    assert_string_equal(infos[0].stamp, "other build");
+    assert_string_equal(infos[0].path, "/somewhere/echo.so");
+    assert_int_equal(infos[1].messages, 20);
+    assert_int_equal(mrpc_runtime_rollback(f.runtime, "echo.proto", &error), 0);
+    call_and_check(&f, 1);
+    assert_int_equal(mrpc_runtime_modules(f.runtime, infos, 4), 2);
+    assert_int_equal(infos[0].version, 1);
+    assert_int_equal(infos[0].messages, 22);
+    assert_int_equal(mrpc_runtime_rollback(f.runtime, "nothing.proto", &error), MRPC_ENOENT);
+    mrpc_counters counters = {.size = sizeof counters};
+    mrpc_runtime_get_counters(f.runtime, &counters);
+    assert_int_equal(counters.module_swaps, 2);
+    tear_down(&f);
+}
+
+static mrpc_runtime *new_stamping_runtime(const setup *how)
+{
+    mrpc_error error;
+    mrpc_runtime *runtime;
+    const mrpc_runtime_options options = {.size = sizeof options, .poller = how->poller, .stamps = true};
+    if (mrpc_runtime_new(&runtime, &options, &error) != 0)
+        fail_msg("%s", error.text);
+    return runtime;
+}
+
+static void stamps_say_which_build_wrote_a_message(void **state)
+{
+    const setup *how = *state;
+    fixture f;
+    mrpc_stamp_count stamps[4];
+    set_up(&f, how); /* the server does not want stamps: then none are sent */
+    mrpc_runtime *runtime = new_stamping_runtime(how), *server_runtime = new_stamping_runtime(how);
+    mrpc_channel *channel = new_channel(how, runtime, echo_server_address(f.server));
+    assert_int_equal(echo_Echo_Unary(channel, f.ping, NULL, NULL).code, MRPC_OK);
+    assert_int_equal(mrpc_runtime_stamps(runtime, stamps, 4), 0);
+    mrpc_channel_close(channel);
+    char address[128];
+    (void)snprintf(address, sizeof address, "%s",
+                   strncmp(how->address, "shm", 3) == 0 ? "shm://mrpc-test-stamps" : how->address);
+    echo_server *server = echo_server_start(
+        address, &(mrpc_server_options){.size = sizeof(mrpc_server_options), .runtime = server_runtime});
+    channel = new_channel(how, runtime, echo_server_address(server));
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(echo_Echo_Unary(channel, f.ping, NULL, NULL).code, MRPC_OK);
+    assert_int_equal(mrpc_runtime_stamps(runtime, stamps, 4), 1);
+    assert_int_equal(stamps[0].messages, 10);
+    assert_string_equal(stamps[0].stamp, echo_Echo_service.file->linked->stamp);
+    assert_int_equal(mrpc_runtime_stamps(server_runtime, stamps, 4), 1);
+    assert_int_equal(stamps[0].messages, 10);
+    mrpc_channel_close(channel);
+    mrpc_runtime_unref(runtime);
+    echo_server_stop(server, 1000);
+    mrpc_runtime_unref(server_runtime);
+    tear_down(&f);
+}
+
+/* --- what a call costs --- */
+
+static void steady_state_allocates_nothing(void **state)
+{
+    fixture f;
+    set_up(&f, *state);
+    for (uint64_t i = 0; i < 50; i++)
+        call_and_check(&f, i);
+    mrpc_counters before = {.size = sizeof before}, after = {.size = sizeof after};
+    mrpc_runtime_get_counters(f.runtime, &before);
+    for (uint64_t i = 0; i < 200; i++)
+        call_and_check(&f, i);
+    mrpc_runtime_get_counters(f.runtime, &after);
+    assert_int_equal(after.allocations, before.allocations);
+    assert_int_equal(after.calls_started - before.calls_started, 200);
+    assert_int_equal(after.calls_ended - before.calls_ended, 200);
+    assert_int_equal(after.messages_sent - before.messages_sent, 200);
+    assert_int_equal(after.messages_received - before.messages_received, 200);
+    tear_down(&f);
+}
+
+int main(int argc, char **argv)
+{
+    static const named_test tests[] = {
+        NAMED_TEST(options_out_of_range_are_named),
+        NAMED_TEST(options_of_a_newer_program_are_refused_when_they_are_used),
+        NAMED_TEST(descriptor_says_when_there_is_something_to_do),
+        NAMED_TEST(descriptor_becomes_readable_for_timers),
+        NAMED_TEST(queue_descriptor_is_readable_while_there_are_events),
+        NAMED_TEST(waking_ends_a_poll_that_waits),
+        NAMED_TEST(metadata_travels_both_ways),
+        NAMED_TEST(replaced_handlers_finish_their_calls_and_retire),
+        NAMED_TEST(services_are_added_once),
+        NAMED_TEST(second_answer_is_refused),
+        NAMED_TEST(kept_request_outlives_its_call),
+        NAMED_TEST(modules_are_replaced_and_rolled_back),
+        NAMED_TEST(stamps_say_which_build_wrote_a_message),
+        NAMED_TEST(steady_state_allocates_nothing),
+    };
+    return run_named_tests(tests, sizeof tests / sizeof tests[0], argc, argv);
+}
