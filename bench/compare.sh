@@ -82,6 +82,16 @@ median() {
     sed "s/.*$2=\([0-9.]*\).*/\1/" "$1" | sort -g | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'
 }
 
+# speed FILE RAW INFLIGHT - as a part of the plain loop's: by the median latency of one call at a time (a stray pause of the machine
+# spoils the rate of such a run, not its median), by the rate of many
+speed() {
+    if [ "$3" = 1 ]; then
+        awk -v a="$(median "$2" p50_us)" -v b="$(median "$1" p50_us)" 'BEGIN {if (a == "-" || b + 0 == 0) print "-"; else printf "%.3f", a / b}'
+    else
+        awk -v a="$(median "$1" rate)" -v b="$(median "$2" rate)" 'BEGIN {if (a == "-" || b + 0 == 0) print "-"; else printf "%.3f", a / b}'
+    fi
+}
+
 systems="${SYSTEMS:-raw_tcp mrpc_tcp mrpc_epoll raw_shm mrpc_shm}"
 [ -x "$build/bench/grpc_peer" ] && systems="$systems grpc" || echo "(no gRPC C++ here: its rows are missing)"
 placements="spinning one-core free"
@@ -98,17 +108,18 @@ for ((round = 1; round <= rounds; round++)); do
     done
 done
 
+echo "speed, x raw: of the plain loop over the same medium; by median latency for one call at a time, by rate for 128."
 echo "64-byte message each way, separate processes, medians of $rounds rounds of $seconds s; congestion control $(cat /proc/sys/net/ipv4/tcp_congestion_control); $(uname -sr), $(nproc) cores"
 [ -n "$out" ] && : >"$out"
 for placement in $placements; do
     for inflight in 1 128; do
-        printf '\n%-10s %3d in flight %12s %9s %9s %10s %12s\n' "$placement" "$inflight" "calls/s" "p50 µs" "p99 µs" "client CPU" "rate, x raw"
+        printf '\n%-10s %3d in flight %12s %9s %9s %10s %12s\n' "$placement" "$inflight" "calls/s" "p50 µs" "p99 µs" "client CPU" "speed, x raw"
         for system in $systems; do
             file=$work/$placement.$inflight.$system
             raw=$work/$placement.$inflight.raw_tcp
             case $system in *shm) raw=$work/$placement.$inflight.raw_shm ;; esac
             rate=$(median "$file" rate)
-            ratio=$(awk -v a="$rate" -v b="$(median "$raw" rate)" 'BEGIN {if (a == "-" || b + 0 == 0) print "-"; else printf "%.3f", a / b}')
+            ratio=$(speed "$file" "$raw" "$inflight")
             printf '  %-22s %12s %9s %9s %10s %12s\n' "$system" "$rate" "$(median "$file" p50_us)" "$(median "$file" p99_us)" "$(median "$file" cpu_us)" "$ratio"
             [ -n "$out" ] && echo "$placement $inflight $system $rate $(median "$file" p50_us) $(median "$file" p99_us) $ratio" >>"$out"
         done

@@ -24,7 +24,7 @@ nodist_bench_grpc_peer_SOURCES = gen/bench.pb.cc gen/bench.grpc.pb.cc
 bench_grpc_peer_CPPFLAGS = $(AM_CPPFLAGS) $(GRPC_CFLAGS)
 bench_grpc_peer_CXXFLAGS = -O2
 bench_grpc_peer_LDADD = $(GRPC_LIBS)
-bench/bench_grpc_peer-grpc_peer.$(OBJEXT): gen/bench.grpc.pb.cc
+bench/grpc_peer-grpc_peer.$(OBJEXT): gen/bench.grpc.pb.cc
 gen/bench.pb.cc gen/bench.grpc.pb.cc &: bench/protos/bench.proto
 	$(AM_V_GEN)$(MKDIR_P) gen && $(PROTOC) -I$(<D) --cpp_out=gen --grpc_out=gen --plugin=protoc-gen-grpc=$(GRPC_CPP_PLUGIN) $(<F)
 endif

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # plot.sh - draws what compare.sh --out wrote:  plot.sh FILE >docs/bench.svg
 #
-# Each bar is a system's rate as a part of the rate of the plain loop over the same medium in the same run, so that the picture
+# Each bar is a system's speed as a part of that of the plain loop over the same medium in the same run, so that the picture
 # says how much of the machine is left to the caller.
 set -eu
 [ $# -eq 1 ] && [ -r "$1" ] || { sed -n 3p "$0" >&2; exit 2; }
@@ -24,7 +24,7 @@ END {
     width = 900; height = 360; left = 60; top = 60; plot = 210; group = 200; bar = 40
     printf "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12\">\n", width, height
     printf "<rect width=\"%d\" height=\"%d\" fill=\"white\"/>\n", width, height
-    print "<text x=\"60\" y=\"24\" font-size=\"16\" font-weight=\"bold\">64-byte calls: rate as a part of a plain loop over the same medium</text>"
+    print "<text x=\"60\" y=\"24\" font-size=\"16\" font-weight=\"bold\">64-byte calls: speed as a part of a plain loop over the same medium</text>"
     for (i = 0; i <= 4; i++) {
         y = top + plot - i * plot / 4
         printf "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.2f</text>\n", \
