@@ -216,7 +216,7 @@ int mrpc_call_receive(mrpc_call *handle, const void **message)
     return result;
 }
 
-/* Another thread may drive, which frees the slot only after the waiter was told: so the handle is made void first. */
+/* Of two threads that finish one call at once only the first may: the second could come to a slot that is in use anew. */
 static bool claim_finish(mrpc_call *handle)
 {
     uint64_t before;
