@@ -89,22 +89,21 @@ static double median(double *values)
     return values[ROUNDS / 2];
 }
 
-static void measure(const char *name, workload work, mrpc_heap *shared, mrpc_heap *single, size_t bytes)
+static void measure(const char *name, workload work, mrpc_heap *heap, size_t bytes)
 {
-    double with_malloc[ROUNDS], with_shared[ROUNDS], with_single[ROUNDS], ratio[ROUNDS];
+    double with_malloc[ROUNDS], with_heap[ROUNDS], ratio[ROUNDS];
     for (int i = 0; i < ROUNDS; i++) {
         with_malloc[i] = time_of(work, NULL, bytes);
-        with_shared[i] = time_of(work, shared, bytes);
-        with_single[i] = time_of(work, single, bytes);
-        ratio[i] = with_shared[i] / with_malloc[i];
+        with_heap[i] = time_of(work, heap, bytes);
+        ratio[i] = with_heap[i] / with_malloc[i];
     }
-    printf("%-8s %8zu %10.1f %10.1f %10.1f %10.2f\n", name, bytes, median(with_malloc), median(with_shared),
-           median(with_single), median(ratio));
+    printf("%-8s %8zu %10.1f %10.1f %10.2f\n", name, bytes, median(with_malloc), median(with_heap),
+           median(ratio));
 }
 
-static mrpc_heap *make_heap(bool single)
+static mrpc_heap *make_heap(void)
 {
-    mrpc_heap_options options = {.size = sizeof options, .single_allocator = single, .name = "heap_bench"};
+    mrpc_heap_options options = {.size = sizeof options, .name = "heap_bench"};
     mrpc_error error;
     mrpc_heap *heap = NULL;
     if (mrpc_heap_new(&heap, &options, &error) != 0)
@@ -115,16 +114,15 @@ static mrpc_heap *make_heap(bool single)
 int main(void)
 {
     static const size_t sizes[] = {64, 640, 4096, 32768, 65536, 1 << 20};
-    mrpc_heap *shared = make_heap(false), *single = make_heap(true);
-    if (shared == NULL || single == NULL)
+    mrpc_heap *heap = make_heap();
+    if (heap == NULL)
         return 1;
-    printf("%-8s %8s %10s %10s %10s %10s\n", "ns", "bytes", "malloc", "heap", "single", "heap/malloc");
+    printf("%-8s %8s %10s %10s %10s\n", "ns", "bytes", "malloc", "heap", "heap/malloc");
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
-        measure("pair", pairs, shared, single, sizes[i]);
+        measure("pair", pairs, heap, sizes[i]);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
-        measure("batch", batches, shared, single, sizes[i]);
-    measure("arena", arenas, shared, single, 64);
-    mrpc_heap_unref(shared);
-    mrpc_heap_unref(single);
+        measure("batch", batches, heap, sizes[i]);
+    measure("arena", arenas, heap, 64);
+    mrpc_heap_unref(heap);
     return 0;
 }

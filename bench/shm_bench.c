@@ -266,7 +266,7 @@ static void open_end(end *e, const mode *m, bench_kind kind, bool answers)
 {
     mrpc_error error;
     mrpc_heap *receive, *send;
-    mrpc_heap_options options = {.size = sizeof options, .single_allocator = true};
+    mrpc_heap_options options = {.size = sizeof options};
     *e = (end){.mode = m, .answers = answers, .flags = FRAME_OPEN | (kind == PROTOBUF ? FRAME_PROTOBUF : 0)};
     if (mrpc_loop_new(&e->loop, MRPC_POLLER_EPOLL, 0, &error) != 0 || mrpc_heap_new(&receive, &options, &error) != 0 ||
         mrpc_heap_new(&send, NULL, &error) != 0) {

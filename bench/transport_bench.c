@@ -280,7 +280,7 @@ static mrpc_transport_setup make_setup(side *s, mrpc_poller poller)
     }
     s->counters.size = sizeof s->counters;
     mrpc_heap *heap;
-    mrpc_heap_options options = {.size = sizeof options, .single_allocator = true};
+    mrpc_heap_options options = {.size = sizeof options};
     if (mrpc_heap_new(&heap, &options, NULL) != 0)
         exit(1);
     return (mrpc_transport_setup){

@@ -83,10 +83,10 @@ mrpc_arena *mrpc_arena_new(mrpc_heap *heap, size_t first_block)
         return NULL;
     if (first_block > 0)
         size = (first_block + sizeof(struct arena) + 7) & ~(size_t)7;
-    struct arena *arena = take(heap, size);
+    struct arena *arena = heap != NULL ? mrpc_heap_alloc_arena(heap, size) : malloc(size);
     if (arena == NULL)
         return NULL;
-    *arena = (struct arena){.heap = mrpc_heap_ref(heap),
+    *arena = (struct arena){.heap = heap,
                             .first_size = size,
                             .next_size = smaller(2 * size, BLOCK_MAX),
                             .taken = size,
@@ -122,8 +122,10 @@ void mrpc_arena_free(mrpc_arena *open)
     mrpc_heap *heap = arena->heap;
     run_deferrals(arena);
     give_blocks(arena);
-    give(heap, arena);
-    mrpc_heap_unref(heap);
+    if (heap != NULL)
+        mrpc_heap_free_arena(heap, arena);
+    else
+        free(arena);
 }
 
 /* What a transport still reads in the first block must stay as it is, so then only new blocks are written to. */

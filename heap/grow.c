@@ -11,9 +11,9 @@ static bool commit(mrpc_heap *heap, uint32_t count, uint32_t alignment)
     uint64_t needed = mrpc_pages_needed(&heap->pages, count, alignment);
     if (needed > heap->range.limit >> MRPC_PAGE_SHIFT)
         return false;
-    mrpc_heap_leave(heap);
+    mrpc_lock_release(&heap->lock);
     int result = mrpc_range_commit(&heap->range, (size_t)needed << MRPC_PAGE_SHIFT);
-    mrpc_heap_enter(heap);
+    mrpc_lock_take(&heap->lock);
     uint32_t pages = (uint32_t)(atomic_load_explicit(&heap->range.committed, memory_order_relaxed) >> MRPC_PAGE_SHIFT);
     if (pages > heap->pages.count)
         mrpc_pages_extend(&heap->pages, pages);
@@ -32,8 +32,6 @@ static uint32_t grow(mrpc_heap *heap, uint32_t count, uint32_t alignment)
 /* Takes the growth lock, which comes before the heap's lock. */
 static uint32_t grow_alone(mrpc_heap *heap, uint32_t count, uint32_t alignment)
 {
-    if (heap->single)
-        return grow(heap, count, alignment);
     mrpc_lock_release(&heap->lock);
     mrpc_lock_take(&heap->growth);
     mrpc_lock_take(&heap->lock);

@@ -114,6 +114,8 @@ static mrpc_heap *map_heap(size_t limit, size_t segment_size)
     for (unsigned i = 0; i < MRPC_CLASS_COUNT; i++)
         heap->with_room[i] = heap->spare[i] = MRPC_NO_PAGE;
     atomic_init(&heap->references, 1);
+    heap->keepers = 1;
+    mrpc_lock_allow_bias(&heap->lock);
     heap->alive = MRPC_HEAP_ALIVE;
     return heap;
 }
@@ -141,7 +143,6 @@ int mrpc_heap_make(mrpc_heap **result, const mrpc_heap_options *options, bool se
     if (heap == NULL)
         return mrpc_error_set(error, MRPC_ENOMEM, "heap %s: no memory for the tables of its %zu bytes", complete.name,
                               complete.limit);
-    heap->single = complete.single_allocator;
     mrpc_range_options range = {.limit = complete.limit,
                                 .segment_size = complete.segment_size,
                                 .huge_pages = complete.huge_pages,
@@ -169,7 +170,8 @@ int mrpc_heap_new(mrpc_heap **heap, const mrpc_heap_options *options, mrpc_error
     return mrpc_heap_make(heap, options, false, error);
 }
 
-void mrpc_heap_destroy(mrpc_heap *heap)
+/* The last keeper has gone. */
+static void destroy(mrpc_heap *heap)
 {
     MRPC_HEAP_UNPOISON(heap->range.base, atomic_load_explicit(&heap->range.committed, memory_order_relaxed));
     mrpc_range_release(&heap->range);
@@ -177,17 +179,43 @@ void mrpc_heap_destroy(mrpc_heap *heap)
     munmap(heap, heap->mapping_size);
 }
 
+void mrpc_heap_leave_for_good(mrpc_heap *heap)
+{
+    bool last = --heap->keepers == 0;
+    mrpc_lock_release(&heap->lock);
+    if (last)
+        destroy(heap);
+}
+
+/* It can come back from 0, as long as an arena keeps the heap. */
+void mrpc_heap_add_reference(mrpc_heap *heap, uint64_t amount)
+{
+    if (atomic_fetch_add_explicit(&heap->references, amount, memory_order_relaxed) != 0)
+        return;
+    mrpc_lock_take(&heap->lock);
+    heap->keepers++;
+    mrpc_lock_release(&heap->lock);
+}
+
+void mrpc_heap_drop_reference(mrpc_heap *heap, uint64_t amount)
+{
+    if (atomic_fetch_sub_explicit(&heap->references, amount, memory_order_acq_rel) != amount)
+        return;
+    mrpc_lock_take(&heap->lock);
+    mrpc_heap_leave_for_good(heap);
+}
+
 mrpc_heap *mrpc_heap_ref(mrpc_heap *heap)
 {
     if (heap != NULL)
-        atomic_fetch_add_explicit(&heap->references, 1, memory_order_relaxed);
+        mrpc_heap_add_reference(heap, 1);
     return heap;
 }
 
 void mrpc_heap_unref(mrpc_heap *heap)
 {
-    if (heap != NULL && atomic_fetch_sub_explicit(&heap->references, 1, memory_order_acq_rel) == 1)
-        mrpc_heap_destroy(heap);
+    if (heap != NULL)
+        mrpc_heap_drop_reference(heap, 1);
 }
 
 /* --- allocating; all with the lock taken --- */
@@ -234,19 +262,21 @@ static void *take_aligned(mrpc_heap *heap, size_t bytes, size_t alignment)
     return take_small(heap, class);
 }
 
-static void *allocate(mrpc_heap *heap, size_t bytes, size_t alignment)
+static void *allocate(mrpc_heap *heap, size_t bytes, size_t alignment, uint64_t keepers)
 {
     if (MRPC_UNLIKELY(heap->alive != MRPC_HEAP_ALIVE))
         return NULL;
     if (bytes == 0)
         bytes = 1;
-    mrpc_heap_enter(heap);
+    mrpc_lock_take(&heap->lock);
     if (heap->backlog != 0 || atomic_load_explicit(&heap->queue, memory_order_relaxed) != 0)
         mrpc_heap_collect_some(heap, MRPC_HEAP_COLLECT);
     void *memory = alignment <= 16 && bytes <= MRPC_SMALL_MAX ? take_small(heap, mrpc_class_of(bytes))
                                                               : take_aligned(heap, bytes, alignment);
     mrpc_count(memory != NULL ? &heap->allocations : &heap->failures, 1);
-    mrpc_heap_leave(heap);
+    if (memory != NULL)
+        heap->keepers += keepers;
+    mrpc_lock_release(&heap->lock);
     if (memory != NULL)
         MRPC_HEAP_UNPOISON(memory, bytes);
     return memory;
@@ -254,27 +284,32 @@ static void *allocate(mrpc_heap *heap, size_t bytes, size_t alignment)
 
 void *mrpc_heap_alloc(mrpc_heap *heap, size_t bytes)
 {
-    return allocate(heap, bytes, 16);
+    return allocate(heap, bytes, 16, 0);
+}
+
+void *mrpc_heap_alloc_arena(mrpc_heap *heap, size_t bytes)
+{
+    return allocate(heap, bytes, 16, 1);
 }
 
 void *mrpc_heap_alloc_aligned(mrpc_heap *heap, size_t bytes, size_t alignment)
 {
     if (alignment == 0 || (alignment & (alignment - 1)) != 0 || alignment > LARGEST_ALIGNMENT)
         return NULL;
-    return allocate(heap, bytes, alignment);
+    return allocate(heap, bytes, alignment, 0);
 }
 
 void *mrpc_heap_alloc_zero(mrpc_heap *heap, size_t bytes)
 {
-    void *memory = allocate(heap, bytes, 16);
+    void *memory = allocate(heap, bytes, 16, 0);
     return memory != NULL ? memset(memory, 0, bytes) : NULL;
 }
 
 void mrpc_heap_collect(mrpc_heap *heap)
 {
-    mrpc_heap_enter(heap);
+    mrpc_lock_take(&heap->lock);
     mrpc_heap_collect_some(heap, SIZE_MAX);
-    mrpc_heap_leave(heap);
+    mrpc_lock_release(&heap->lock);
 }
 
 /* --- looking --- */
@@ -311,8 +346,7 @@ static uint64_t read_counter(const mrpc_counter *counter)
 
 void mrpc_heap_get_stats(const mrpc_heap *heap, mrpc_heap_stats *stats)
 {
-    if (!heap->single)
-        mrpc_heap_collect((mrpc_heap *)(uintptr_t)heap); /* does not change what the caller can see of a heap */
+    mrpc_heap_collect((mrpc_heap *)(uintptr_t)heap); /* does not change what the caller can see of a heap */
     *stats = (mrpc_heap_stats){
         .allocations = read_counter(&heap->allocations),
         .frees = read_counter(&heap->frees),

@@ -9,9 +9,11 @@
  *   slot.c       from an address to its slot; holds; giving slots back
  *   heap.c       the public functions
  *
- * One lock guards the spans, slabs and counters. A thread that frees while it is taken (or always, when the heap has a
- * single allocator, who then takes no lock) pushes the slot to `queue`, a stack without lock whose links lie in the
- * slots' state words; whoever allocates next collects some of it.
+ * One lock guards the spans, slabs and counters. A thread that frees while it is taken pushes the slot to `queue`, a
+ * stack without lock whose links lie in the slots' state words; whoever allocates next collects some of it.
+ *
+ * The heap goes when nothing keeps it: `keepers`, under the lock, counts its arenas, and one for all owners and holds
+ * together. So an arena is counted in and out in the critical section that its first block costs anyway.
  *
  * The struct lies at the beginning of a private mapping, before the tables of pages, and is wiped in a child process
  * after fork(): segments are shared with the parent, so the child must not allocate from them. Wiped, the heap is
@@ -45,10 +47,10 @@ struct mrpc_heap {
     uint64_t alive; /* HEAP_ALIVE; 0 in a child after fork() */
     mrpc_range range;
     size_t mapping_size;
-    bool single;
 
     alignas(64) mrpc_lock lock;
     uint64_t backlog; /* slots that were taken from the queue and are still to be given back: the id of the first */
+    uint64_t keepers; /* see above; at 0 the heap goes */
     mrpc_counter allocations, frees, bytes_in_use, failures, bad_frees;
     uint32_t with_room[MRPC_CLASS_COUNT]; /* the first slab of each class that has a free slot */
     uint32_t spare[MRPC_CLASS_COUNT];     /* an empty slab of each class, which is kept for the next use */
@@ -78,8 +80,16 @@ int mrpc_heap_make(mrpc_heap **heap, const mrpc_heap_options *options, bool seal
 /* True while a transport holds the allocation that `pointer` lies in. */
 bool mrpc_heap_is_held(const mrpc_heap *heap, const void *pointer);
 
-/* Unmaps everything: the last owner has gone, and nothing is held. */
-void mrpc_heap_destroy(mrpc_heap *heap);
+/* An arena's first block: as mrpc_heap_alloc and mrpc_heap_free, but the arena keeps the heap. */
+void *mrpc_heap_alloc_arena(mrpc_heap *heap, size_t bytes);
+void mrpc_heap_free_arena(mrpc_heap *heap, void *pointer);
+
+/* Counts owners and holds in and out. Without the lock; the heap may be gone after mrpc_heap_drop_reference(). */
+void mrpc_heap_add_reference(mrpc_heap *heap, uint64_t amount);
+void mrpc_heap_drop_reference(mrpc_heap *heap, uint64_t amount);
+
+/* Gives the lock and one keeper back. The heap may be gone after it. */
+void mrpc_heap_leave_for_good(mrpc_heap *heap);
 
 /* --- with the lock taken --- */
 
@@ -90,18 +100,6 @@ uint32_t mrpc_heap_take_pages(mrpc_heap *heap, uint32_t count, uint32_t alignmen
 void mrpc_heap_collect_some(mrpc_heap *heap, size_t most);
 
 /* --- inline --- */
-
-static inline void mrpc_heap_enter(mrpc_heap *heap)
-{
-    if (!heap->single)
-        mrpc_lock_take(&heap->lock);
-}
-
-static inline void mrpc_heap_leave(mrpc_heap *heap)
-{
-    if (!heap->single)
-        mrpc_lock_release(&heap->lock);
-}
 
 /* For counters that are changed under the lock and read at any time. */
 static inline void mrpc_count(mrpc_counter *counter, uint64_t more)

@@ -92,7 +92,7 @@ void mrpc_heap_collect_some(mrpc_heap *heap, size_t most)
 static void release(mrpc_heap *heap, const mrpc_place *place)
 {
     MRPC_HEAP_POISON(address_of(heap, place), size_of(place->span));
-    if (!heap->single && mrpc_lock_try(&heap->lock)) {
+    if (mrpc_lock_try(&heap->lock)) {
         give(heap, place->first, place->index);
         mrpc_lock_release(&heap->lock);
     } else {
@@ -105,28 +105,57 @@ static void refuse_free(mrpc_heap *heap)
     atomic_fetch_add_explicit(&heap->bad_frees, 1, memory_order_relaxed);
 }
 
+/* RETIRE_NOW: the slot is the caller's to give back. RETIRE_HELD: that is left to the last hold. */
+enum retirement { RETIRE_NOW, RETIRE_HELD, RETIRE_REFUSED };
+
 /* A hold that this thread could not see yet would have been taken by somebody who had no right to the memory any more.
  * So without holds nobody else changes the slot, and it needs no atomic exchange. */
+static enum retirement retire(mrpc_heap *heap, const void *pointer, mrpc_place *place)
+{
+    if (!find(heap, pointer, place) || address_of(heap, place) != pointer)
+        return RETIRE_REFUSED;
+    uint64_t word = atomic_load_explicit(place->slot, memory_order_acquire);
+    while (state_of(word) == MRPC_SLOT_LIVE && holds_of(word) > 0) {
+        uint64_t orphan = (word & ~(uint64_t)MRPC_SLOT_STATE) | MRPC_SLOT_ORPHAN;
+        if (atomic_compare_exchange_weak_explicit(place->slot, &word, orphan, memory_order_acq_rel,
+                                                  memory_order_acquire))
+            return RETIRE_HELD;
+    }
+    return state_of(word) == MRPC_SLOT_LIVE ? RETIRE_NOW : RETIRE_REFUSED;
+}
+
 void mrpc_heap_free(mrpc_heap *heap, void *pointer)
 {
     mrpc_place place;
     if (pointer == NULL)
         return;
-    if (!find(heap, pointer, &place) || address_of(heap, &place) != pointer) {
+    switch (retire(heap, pointer, &place)) {
+    case RETIRE_NOW:
+        release(heap, &place);
+        break;
+    case RETIRE_HELD:
+        break;
+    case RETIRE_REFUSED:
+        refuse_free(heap);
+        break;
+    }
+}
+
+/* Waits for the lock where mrpc_heap_free() does not: nobody would count the arena out later. */
+void mrpc_heap_free_arena(mrpc_heap *heap, void *pointer)
+{
+    mrpc_place place;
+    enum retirement how = retire(heap, pointer, &place);
+    if (MRPC_UNLIKELY(how == RETIRE_REFUSED)) {
         refuse_free(heap);
         return;
     }
-    uint64_t word = atomic_load_explicit(place.slot, memory_order_acquire);
-    while (state_of(word) == MRPC_SLOT_LIVE && holds_of(word) > 0) {
-        uint64_t orphan = (word & ~(uint64_t)MRPC_SLOT_STATE) | MRPC_SLOT_ORPHAN;
-        if (atomic_compare_exchange_weak_explicit(place.slot, &word, orphan, memory_order_acq_rel,
-                                                  memory_order_acquire))
-            return;
-    }
-    if (state_of(word) == MRPC_SLOT_LIVE)
-        release(heap, &place);
-    else
-        refuse_free(heap);
+    if (MRPC_LIKELY(how == RETIRE_NOW))
+        MRPC_HEAP_POISON(address_of(heap, &place), size_of(place.span));
+    mrpc_lock_take(&heap->lock);
+    if (MRPC_LIKELY(how == RETIRE_NOW))
+        give(heap, place.first, place.index);
+    mrpc_heap_leave_for_good(heap);
 }
 
 /* --- holds --- */
@@ -143,7 +172,7 @@ bool mrpc_heap_hold(mrpc_heap *heap, const void *pointer)
     } while (!atomic_compare_exchange_weak_explicit(place.slot, &word, word + (1u << MRPC_SLOT_SHIFT),
                                                     memory_order_acq_rel, memory_order_relaxed));
     if (holds_of(word) == 0)
-        atomic_fetch_add_explicit(&heap->references, MRPC_HELD_ONE, memory_order_relaxed);
+        mrpc_heap_add_reference(heap, MRPC_HELD_ONE);
     return true;
 }
 
@@ -162,8 +191,7 @@ void mrpc_heap_drop(mrpc_heap *heap, const void *pointer)
         return;
     if (state_of(word) == MRPC_SLOT_ORPHAN)
         release(heap, &place);
-    if (atomic_fetch_sub_explicit(&heap->references, MRPC_HELD_ONE, memory_order_acq_rel) == MRPC_HELD_ONE)
-        mrpc_heap_destroy(heap);
+    mrpc_heap_drop_reference(heap, MRPC_HELD_ONE);
 }
 
 bool mrpc_heap_is_held(const mrpc_heap *heap, const void *pointer)

@@ -67,7 +67,6 @@ static int make_heaps(mrpc_runtime *runtime, const mrpc_runtime_options *options
     int result = mrpc_heap_new(&runtime->receive_heap,
                                &(mrpc_heap_options){.size = sizeof(mrpc_heap_options),
                                                     .limit = options->heap_limit,
-                                                    .single_allocator = true,
                                                     .name = "mrpc receive"},
                                error);
     if (result == 0)

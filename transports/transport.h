@@ -91,7 +91,7 @@ struct mrpc_listener {
 typedef struct mrpc_transport_setup {
     size_t size;
     mrpc_loop *loop;
-    mrpc_heap *receive_heap; /* arenas of large messages come from it; single_allocator: allocated from on the driving thread only */
+    mrpc_heap *receive_heap; /* arenas of large messages come from it */
     mrpc_heap *send_heap;    /* where messages are made that may travel by reference; NULL: none. A server's listener: each accepted connection makes its own,
                                 see mrpc_transport.heap */
     mrpc_counters *counters;

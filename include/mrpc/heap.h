@@ -9,7 +9,7 @@
  * An arena is a chain of blocks from one heap (or from malloc) that is freed as a whole. A message and
  * all that it points to lie in one arena.
  *
- * Threads: a heap may be used from any thread. An arena may be used by one thread at a time.
+ * Threads: a heap may be used from any thread; one that always uses it alone pays for no atomic operation. An arena may be used by one thread at a time.
  *
  * fork(): a heap stays with the parent. In the child it refuses allocations and ignores the rest; messages can still be
  * read there, but they are the parent's.
@@ -39,13 +39,10 @@ typedef struct mrpc_heap_options {
                              and more where a heap would have more than 256 segments (each is a file descriptor).
                              A larger allocation takes several adjacent segments. */
     bool huge_pages;      /* ask for huge pages of 2 MiB; falls back silently, see mrpc_heap_stats.huge */
-    bool single_allocator;/* the caller serialises allocations itself (frees may come from any thread);
-                             an engine's receive heap is so: it saves the atomic exchange */
     const char *name;     /* shown by tools and in /proc/PID/maps; at most 63 bytes; copied; default "mrpc" */
 } mrpc_heap_options;
 
-/* Counters of a heap; a snapshot, each consistent in itself. With single_allocator, what other threads freed counts
- * as in use until the allocator comes round to collecting it. */
+/* Counters of a heap; a snapshot, each consistent in itself. */
 typedef struct mrpc_heap_stats {
     uint64_t allocations;     /* since the heap was made */
     uint64_t frees;
@@ -85,8 +82,7 @@ MRPC_API MRPC_MUST_CHECK void *mrpc_heap_alloc_zero(mrpc_heap *heap, size_t byte
  * A pointer that is not the beginning of a live allocation is ignored and counted in mrpc_heap_stats.bad_frees. */
 MRPC_API void mrpc_heap_free(mrpc_heap *heap, void *pointer);
 
-/* Collects at once what other threads have freed; allocations do so bit by bit. For a heap with single_allocator this counts
- * as an allocation: the allocating thread calls it, for instance when it is idle. */
+/* Collects at once what threads have freed while others used the heap; allocations do so bit by bit. */
 MRPC_API void mrpc_heap_collect(mrpc_heap *heap);
 
 /* Keeps the allocation that contains `pointer` (not necessarily its first byte) from being reused, until the

@@ -47,9 +47,9 @@ static void making_a_heap_fails_without_a_leak(void **state)
     assert_true(fail.runs >= 8); /* the tables, a reservation, memfd, size, two mappings, seals, pages */
 }
 
-/* For a heap of each kind, an allocation that needs more segments. Whichever call fails, what was in the heap can be
+/* An allocation that needs more segments. Whichever call fails, what was in the heap can be
  * used, and nothing but what the heap has is left over. */
-static void grow_with_failures(bool single, bool seal, int reason)
+static void grow_with_failures(bool seal, int reason)
 {
     unsigned descriptors = count_descriptors();
     unsigned stuck = 0;
@@ -58,9 +58,7 @@ static void grow_with_failures(bool single, bool seal, int reason)
     failing_alloc_set_errno(reason);
     while (failing_alloc_next(&fail)) {
         mrpc_heap *heap;
-        mrpc_heap_options own = options;
-        own.single_allocator = single;
-        assert_int_equal(mrpc_heap_make(&heap, &own, seal, NULL), 0);
+        assert_int_equal(mrpc_heap_make(&heap, &options, seal, NULL), 0);
         failing_alloc_start(&fail);
         void *large = mrpc_heap_alloc(heap, 3 * MIB);
         void *small = mrpc_heap_alloc(heap, 100);
@@ -131,8 +129,8 @@ static void a_machine_without_memory_has_no_heap(void **state)
 static void growing_a_heap_fails_without_a_leak(void **state)
 {
     (void)state;
-    grow_with_failures(false, false, ENOMEM);
-    grow_with_failures(true, true, ENOSPC);
+    grow_with_failures(false, ENOMEM);
+    grow_with_failures(true, ENOSPC);
 }
 
 /* Kernels before 5.14 answer EINVAL to MADV_POPULATE_WRITE: the pages are then made by fallocate. */

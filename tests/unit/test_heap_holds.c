@@ -17,10 +17,9 @@
 
 #define MIB ((size_t)1 << 20)
 
-static mrpc_heap *make_heap(bool single)
+static mrpc_heap *make_heap(void)
 {
-    mrpc_heap_options options = {
-        .size = sizeof options, .limit = 4 * MIB, .segment_size = MIB, .single_allocator = single};
+    mrpc_heap_options options = {.size = sizeof options, .limit = 4 * MIB, .segment_size = MIB};
     mrpc_heap *heap = NULL;
     assert_int_equal(mrpc_heap_new(&heap, &options, NULL), 0);
     return heap;
@@ -34,18 +33,16 @@ static mrpc_heap_stats stats_of(mrpc_heap *heap)
     return stats;
 }
 
-/* For small and large allocations, with and without a lock. */
+/* For small and large allocations. */
 static void each_kind(void (*test)(mrpc_heap *heap, size_t bytes))
 {
-    for (int single = 0; single < 2; single++) {
-        mrpc_heap *heap = make_heap(single);
-        test(heap, 100);
-        test(heap, 32768);
-        test(heap, 200000);
-        assert_int_equal(stats_of(heap).bytes_in_use, 0);
-        assert_int_equal(stats_of(heap).held, 0);
-        mrpc_heap_unref(heap);
-    }
+    mrpc_heap *heap = make_heap();
+    test(heap, 100);
+    test(heap, 32768);
+    test(heap, 200000);
+    assert_int_equal(stats_of(heap).bytes_in_use, 0);
+    assert_int_equal(stats_of(heap).held, 0);
+    mrpc_heap_unref(heap);
 }
 
 static void hold_free_drop(mrpc_heap *heap, size_t bytes)
@@ -125,7 +122,7 @@ static void the_last_of_several_drops_counts(void **state)
 static void what_is_not_allocated_cannot_be_held(void **state)
 {
     (void)state;
-    mrpc_heap *heap = make_heap(false), *other = make_heap(false);
+    mrpc_heap *heap = make_heap(), *other = make_heap();
     int elsewhere;
     char *memory = mrpc_heap_alloc(heap, 100);
     char *large = mrpc_heap_alloc(heap, 100000);
@@ -149,7 +146,7 @@ static void what_is_not_allocated_cannot_be_held(void **state)
 static void a_second_free_of_held_memory_is_ignored(void **state)
 {
     (void)state;
-    mrpc_heap *heap = make_heap(false);
+    mrpc_heap *heap = make_heap();
     void *memory = mrpc_heap_alloc(heap, 100);
     assert_true(mrpc_heap_hold(heap, memory));
     mrpc_heap_free(heap, memory);
@@ -165,7 +162,7 @@ static void a_second_free_of_held_memory_is_ignored(void **state)
 static void held_memory_outlives_the_owners(void **state)
 {
     (void)state;
-    mrpc_heap *heap = make_heap(false);
+    mrpc_heap *heap = make_heap();
     char *first = mrpc_heap_alloc(heap, 100), *second = mrpc_heap_alloc(heap, 100000);
     int descriptor = mrpc_heap_segment_fd(heap, 0);
     memset(first, 'f', 100);

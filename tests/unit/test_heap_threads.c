@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -164,10 +165,9 @@ static void *consume(void *context)
     return NULL;
 }
 
-static void start_test(struct test *test, size_t limit, bool single)
+static void start_test(struct test *test, size_t limit)
 {
-    mrpc_heap_options options = {
-        .size = sizeof options, .limit = limit, .segment_size = MIB, .single_allocator = single};
+    mrpc_heap_options options = {.size = sizeof options, .limit = limit, .segment_size = MIB};
     memset(test, 0, sizeof *test);
     pthread_mutex_init(&test->exchange.mutex, NULL);
     assert_int_equal(mrpc_heap_new(&test->heap, &options, NULL), 0);
@@ -205,7 +205,7 @@ static void threads_share_a_heap(void **state)
 {
     (void)state;
     struct test test;
-    start_test(&test, 64 * MIB, false);
+    start_test(&test, 64 * MIB);
     run_workers(&test);
     assert_int_equal(test.refused, 0);
     finish_test(&test);
@@ -216,17 +216,17 @@ static void threads_share_a_heap_that_is_too_small(void **state)
 {
     (void)state;
     struct test test;
-    start_test(&test, 2 * MIB, false);
+    start_test(&test, 2 * MIB);
     run_workers(&test);
     assert_true(test.refused > 0);
     finish_test(&test);
 }
 
-static void others_free_what_a_single_allocator_makes(void **state)
+static void others_free_what_one_makes(void **state)
 {
     (void)state;
     struct test test;
-    start_test(&test, 64 * MIB, true);
+    start_test(&test, 64 * MIB);
     struct worker consumers[2];
     for (unsigned i = 0; i < 2; i++) {
         consumers[i] = (struct worker){.test = &test, .random = i + 1};
@@ -277,6 +277,95 @@ static void the_lock_excludes_and_wakes(void **state)
     assert_int_equal(counting.lock.waiters, 0);
 }
 
+/* Long rows of one thread, to which the lock is biased then, and others that come in between. */
+static void *count_up_in_rows(void *context)
+{
+    struct counting *counting = context;
+    for (unsigned row = 0; row < 50; row++) {
+        for (unsigned i = 0; i < 1000; i++) {
+            mrpc_lock_take(&counting->lock);
+            counting->count++;
+            mrpc_lock_release(&counting->lock);
+        }
+        sched_yield();
+    }
+    return NULL;
+}
+
+static void *count_up_at_times(void *context)
+{
+    struct counting *counting = context;
+    for (unsigned i = 0; i < 500; i++) {
+        mrpc_lock_take(&counting->lock);
+        counting->count++;
+        mrpc_lock_release(&counting->lock);
+        nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
+    }
+    return NULL;
+}
+
+static void a_biased_lock_excludes(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 10; round++) {
+        struct counting counting = {.count = 0};
+        mrpc_lock_allow_bias(&counting.lock);
+        pthread_t often, seldom, seldom_too;
+        assert_int_equal(pthread_create(&often, NULL, count_up_in_rows, &counting), 0);
+        assert_int_equal(pthread_create(&seldom, NULL, count_up_at_times, &counting), 0);
+        assert_int_equal(pthread_create(&seldom_too, NULL, count_up_at_times, &counting), 0);
+        pthread_join(often, NULL);
+        pthread_join(seldom, NULL);
+        pthread_join(seldom_too, NULL);
+        assert_int_equal(counting.count, 50 * 1000 + 2 * 500);
+    }
+}
+
+static void a_lock_is_biased_to_who_takes_it_alone(void **state)
+{
+    (void)state;
+    struct counting counting = {.count = 0};
+    mrpc_lock_allow_bias(&counting.lock);
+    if (counting.lock.needed == 0)
+        skip(); /* the kernel has no membarrier() */
+    (void)count_up_in_rows(&counting);
+    assert_int_equal(counting.lock.bias, mrpc_this_thread());
+    pthread_t other;
+    assert_int_equal(pthread_create(&other, NULL, count_up_at_times, &counting), 0);
+    pthread_join(other, NULL);
+    assert_int_equal(counting.lock.bias, 0);
+    (void)count_up_in_rows(&counting);
+    assert_int_equal(counting.lock.bias, mrpc_this_thread());
+}
+
+/* Messages outlive the heap's owner, and whoever releases the last one ends it. */
+static void *free_arenas(void *context)
+{
+    mrpc_arena **arenas = context;
+    for (unsigned i = 0; i < 20; i++)
+        mrpc_arena_free(arenas[i]);
+    return NULL;
+}
+
+static void owner_and_arenas_leave_in_any_order(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 50; round++) {
+        struct test test;
+        mrpc_arena *arenas[2][20];
+        start_test(&test, 2 * MIB);
+        for (unsigned i = 0; i < 40; i++)
+            assert_non_null(arenas[i / 20][i % 20] = mrpc_arena_new(test.heap, 0));
+        pthread_t threads[2];
+        for (unsigned i = 0; i < 2; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, free_arenas, arenas[i]), 0);
+        mrpc_heap_unref(test.heap);
+        for (unsigned i = 0; i < 2; i++)
+            pthread_join(threads[i], NULL);
+        pthread_mutex_destroy(&test.exchange.mutex);
+    }
+}
+
 /* The owner goes while a transport still reads: whoever is last ends the heap. */
 static void *drop_last(void *context)
 {
@@ -292,7 +381,7 @@ static void owner_and_reader_leave_in_any_order(void **state)
     (void)state;
     for (unsigned round = 0; round < 50; round++) {
         struct test test;
-        start_test(&test, 2 * MIB, false);
+        start_test(&test, 2 * MIB);
         uint64_t random = round;
         test.exchange.place[0] = allocate(&test, &random);
         assert_true(mrpc_heap_hold(test.heap, test.exchange.place[0].memory));
@@ -311,8 +400,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_share_a_heap),
         cmocka_unit_test(threads_share_a_heap_that_is_too_small),
-        cmocka_unit_test(others_free_what_a_single_allocator_makes),
+        cmocka_unit_test(others_free_what_one_makes),
         cmocka_unit_test(the_lock_excludes_and_wakes),
+        cmocka_unit_test(a_biased_lock_excludes),
+        cmocka_unit_test(a_lock_is_biased_to_who_takes_it_alone),
+        cmocka_unit_test(owner_and_arenas_leave_in_any_order),
         cmocka_unit_test(owner_and_reader_leave_in_any_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

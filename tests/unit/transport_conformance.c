@@ -917,7 +917,7 @@ static void full_receive_heap_refuses_a_message_alone(void **state)
 {
     rig *r = *state;
     mrpc_heap *small;
-    mrpc_heap_options options = {.size = sizeof options, .single_allocator = true, .limit = 4u << 20};
+    mrpc_heap_options options = {.size = sizeof options, .limit = 4u << 20};
     assert_int_equal(mrpc_heap_new(&small, &options, NULL), 0);
     r->setup.receive_heap = small;
     r->transport->unlisten(r->listener);
