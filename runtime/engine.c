@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* engine.c - the gate: taking the engine, leaving operations to whoever has it, waiting, and handing it over */
+/* engine.c - taking the engine, leaving operations to whoever has it, waiting, and handing it over */
 #include "config.h"
 
 #include "runtime/engine.h"
@@ -15,14 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "heap/bias.h"
+
 enum { WORD_IDLE, WORD_SLEEPING, WORD_DONE, WORD_DRIVE };
 
 enum { GUARD_BYTES = 4096, DEFAULT_SPIN_US = 20 };
-
-static uintptr_t this_thread(void)
-{
-    return (uintptr_t)pthread_self();
-}
 
 /* A page that the kernel zeroes in the child of a fork costs one load to look at, where getpid() is a system call. */
 static int make_guard(mrpc_engine *engine, mrpc_error *error)
@@ -46,6 +43,7 @@ int mrpc_engine_init(mrpc_engine *engine, const mrpc_runtime_options *options, m
     engine->tasks_end = &engine->tasks;
     engine->dirty_end = &engine->dirty;
     engine->waiters_end = &engine->waiters;
+    mrpc_gate_init(&engine->gate);
     int result = make_guard(engine, error);
     if (result != 0)
         return result;
@@ -66,8 +64,8 @@ void mrpc_engine_finish_tasks(mrpc_engine *engine)
         return;
     while (engine->tasks != NULL)
         mrpc_engine_turn(engine, false);
-    atomic_store(&engine->gate, GATE_FREE);
     atomic_store(&engine->owner, 0);
+    (void)!mrpc_gate_leave(&engine->gate);
 }
 
 void mrpc_engine_fini(mrpc_engine *engine)
@@ -80,19 +78,18 @@ void mrpc_engine_fini(mrpc_engine *engine)
 
 bool mrpc_engine_inside(const mrpc_engine *engine)
 {
-    return atomic_load_explicit(&engine->owner, memory_order_relaxed) == this_thread();
+    return atomic_load_explicit(&engine->owner, memory_order_relaxed) == mrpc_this_thread();
 }
 
 static void become_owner(mrpc_engine *engine)
 {
-    atomic_store_explicit(&engine->owner, this_thread(), memory_order_relaxed);
+    atomic_store_explicit(&engine->owner, mrpc_this_thread(), memory_order_relaxed);
     engine->waiting_since = 0;
 }
 
 static bool try_enter(mrpc_engine *engine, uintptr_t *gate)
 {
-    *gate = GATE_FREE;
-    if (!atomic_compare_exchange_strong(&engine->gate, gate, GATE_OWNED))
+    if (!mrpc_gate_enter(&engine->gate, gate))
         return false;
     become_owner(engine);
     return true;
@@ -107,10 +104,10 @@ bool mrpc_engine_enter(mrpc_engine *engine)
 /* Puts the operation on the list of an engine that is owned. False: the gate has changed, look again. */
 static bool push(mrpc_engine *engine, uintptr_t gate, mrpc_op *op)
 {
-    op->next = (mrpc_op *)(gate & ~(uintptr_t)GATE_FLAGS);
-    if (!atomic_compare_exchange_strong(&engine->gate, &gate, (uintptr_t)op | GATE_OWNED))
+    bool asleep;
+    if (!mrpc_gate_push(&engine->gate, gate, op, &asleep))
         return false;
-    if (gate & GATE_ASLEEP) {
+    if (asleep) {
         /* The engine is not freed before wakes_done says that this is over. */
         mrpc_loop_wake(engine->loop);
         atomic_fetch_add_explicit(&engine->wakes_done, 1, memory_order_release);
@@ -138,21 +135,12 @@ void mrpc_engine_submit(mrpc_engine *engine, mrpc_op *op, bool flush)
 
 void mrpc_engine_run_ops(mrpc_engine *engine)
 {
-    if (atomic_load_explicit(&engine->gate, memory_order_relaxed) == GATE_OWNED)
-        return;
-    uintptr_t gate = atomic_exchange(&engine->gate, GATE_OWNED);
-    mrpc_op *newest = (mrpc_op *)(gate & ~(uintptr_t)GATE_FLAGS), *oldest = NULL;
-    while (newest != NULL) {
-        mrpc_op *next = newest->next;
-        newest->next = oldest;
-        oldest = newest;
-        newest = next;
-    }
-    while (oldest != NULL) {
-        mrpc_op *next = oldest->next;
+    mrpc_op *op = mrpc_gate_take(&engine->gate);
+    while (op != NULL) {
+        mrpc_op *next = op->next;
         engine->events++;
-        oldest->run(engine, oldest);
-        oldest = next;
+        op->run(engine, op);
+        op = next;
     }
 }
 
@@ -345,8 +333,7 @@ void mrpc_engine_leave(mrpc_engine *engine, bool flush)
         void (*unref)(mrpc_engine *) = engine->unref;
         engine->drops = 0;
         atomic_store_explicit(&engine->owner, 0, memory_order_relaxed);
-        uintptr_t expected = GATE_OWNED;
-        if (atomic_compare_exchange_strong(&engine->gate, &expected, GATE_FREE)) {
+        if (mrpc_gate_leave(&engine->gate)) {
             for (; drops > 0; drops--)
                 unref(engine);
             return;

@@ -2,10 +2,9 @@
 /*
  * engine.h - who drives: exclusive ownership of a loop and of all that hangs on it
  *
- * One word, the gate, is all that threads share: free, owned, owned and asleep, or owned with a list of operations that
- * other threads left. Whoever turns it from free to owned drives: runs the loop and touches connections, calls, timers
- * and the module table without any further lock. Whoever finds it owned puts its operation on the list, and wakes the
- * driver only if that sleeps in the kernel. The gate goes back to free only while the list is empty, so no operation is
+ * The gate (gate.h) is all that threads share. Whoever takes it drives: runs the loop and touches connections, calls,
+ * timers and the module table without any further lock. Whoever finds it owned leaves an operation to the driver, and
+ * wakes that one only if it sleeps in the kernel. The gate is given up only while there are no operations, so none is
  * ever left behind.
  *
  * A thread that blocks leaves a waiter in the same way and sleeps on the waiter's word, until the driver completes it
@@ -20,16 +19,8 @@
 
 #include <mrpc/runtime.h>
 
+#include "runtime/gate.h"
 #include "transports/transport.h"
-
-typedef struct mrpc_engine mrpc_engine;
-
-/* Something to be done by the driver. In place until `run` has begun, which may free or reuse it. */
-typedef struct mrpc_op mrpc_op;
-struct mrpc_op {
-    mrpc_op *next;
-    void (*run)(mrpc_engine *engine, mrpc_op *op);
-};
 
 /* What the driver does at the top of its round, never nested: deliveries to the application, clean-up. */
 typedef struct mrpc_task {
@@ -69,7 +60,7 @@ typedef struct mrpc_line {
 } mrpc_line;
 
 struct mrpc_engine {
-    _Atomic uintptr_t gate;
+    mrpc_gate gate;
     _Atomic uintptr_t owner;    /* the driver's pthread_self(), 0 when there is none */
     _Atomic uint32_t *unforked; /* 1; reads 0 in a child of fork() */
     mrpc_loop *loop;
@@ -164,8 +155,5 @@ void mrpc_waiter_expect(mrpc_waiter *waiter, mrpc_waiter **list);
 void mrpc_engine_run_ops(mrpc_engine *engine);
 void mrpc_engine_flush(mrpc_engine *engine);
 bool mrpc_engine_arm(mrpc_engine *engine);
-
-/* Values of the gate that are not addresses. An address has GATE_OWNED added. */
-enum { GATE_FREE = 0, GATE_OWNED = 1, GATE_ASLEEP = 2, GATE_FLAGS = 3 };
 
 #endif /* MRPC_RUNTIME_ENGINE_H */

@@ -12,6 +12,7 @@ libmrpc_la_SOURCES += \
 	runtime/deliver.c \
 	runtime/dispatch.c runtime/dispatch.h \
 	runtime/engine.c runtime/engine.h \
+	runtime/gate.c runtime/gate.h \
 	runtime/hello.c runtime/hello.h \
 	runtime/host.c runtime/host.h \
 	runtime/message_in.c \

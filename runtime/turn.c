@@ -184,7 +184,7 @@ static void ask_loop(mrpc_engine *engine, uint64_t until)
 static bool must_go_on(mrpc_engine *engine)
 {
     return engine->tasks != NULL || engine->dirty != NULL ||
-           atomic_load_explicit(&engine->gate, memory_order_relaxed) != GATE_OWNED ||
+           mrpc_gate_has_ops(&engine->gate) ||
            atomic_load_explicit(&engine->signalled, memory_order_relaxed);
 }
 
@@ -226,13 +226,11 @@ static void sleep_in_kernel(mrpc_engine *engine)
 {
     if (!mrpc_engine_arm(engine) || must_go_on(engine))
         return;
-    uintptr_t expected = GATE_OWNED;
-    if (!atomic_compare_exchange_strong(&engine->gate, &expected, GATE_OWNED | GATE_ASLEEP))
+    if (!mrpc_gate_sleep(&engine->gate))
         return;
     uint64_t before = engine->events;
     ask_loop(engine, UINT64_MAX);
-    /* Whoever pushed an operation meanwhile has taken the flag, and is about to wake the loop or has done it. */
-    if (!(atomic_fetch_and(&engine->gate, ~(uintptr_t)GATE_ASLEEP) & GATE_ASLEEP))
+    if (!mrpc_gate_wake(&engine->gate))
         engine->wakes_expected++;
     if (engine->events != before && engine->spin_ns != 0) {
         bool short_gap = mrpc_loop_now(engine->loop) - engine->waiting_since < engine->spin_ns;

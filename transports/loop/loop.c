@@ -255,7 +255,7 @@ static int run_timers(mrpc_loop *loop)
 /* Until when to sleep; 0: not at all. */
 static uint64_t sleep_until(mrpc_loop *loop, uint64_t until)
 {
-    if (until == 0 || atomic_exchange(&loop->woken, 0) != 0)
+    if (until == 0 || (atomic_load(&loop->woken) != 0 && atomic_exchange(&loop->woken, 0) != 0))
         return 0;
     uint64_t next = mrpc_timers_next(&loop->timers);
     return next < until ? next : until;
