@@ -70,6 +70,24 @@ void mrpc_call_take_last(mrpc_call *call)
     mrpc_call_output(call);
 }
 
+/* The answer to a unary call is the last that its handle can be used for, unless callbacks follow. So the driver, which
+ * carries it out at once, makes the handle void together with claiming the answer: what comes then, up to freeing the
+ * slot, concerns no other thread, and needs no further atomic operation. */
+static bool claim_for_good(const mrpc_call *handle)
+{
+    const mrpc_call *call = mrpc_call_slot(handle);
+    return !call->has_callbacks && !call->method->client_streaming && !call->method->server_streaming &&
+           mrpc_call_retire_handle(handle);
+}
+
+static bool claim(const mrpc_call *handle, bool inside, uint64_t *before)
+{
+    *before = 0;
+    if (inside && claim_for_good(handle))
+        return true;
+    return mrpc_call_mark(handle, inside ? CONTROL_LAST : CONTROL_LAST | CONTROL_LAST_OP, CONTROL_LAST, before);
+}
+
 /* Takes message and text in any case. */
 static int answer(mrpc_call *handle, void *message, mrpc_code code, char *text)
 {
@@ -78,7 +96,7 @@ static int answer(mrpc_call *handle, void *message, mrpc_code code, char *text)
     mrpc_engine *engine = engine_of(call);
     bool inside = mrpc_engine_inside(engine);
     if (!mrpc_call_handle_is_server(handle) || mrpc_engine_forked(engine) ||
-        !mrpc_call_mark(handle, inside ? CONTROL_LAST : CONTROL_LAST | CONTROL_LAST_OP, CONTROL_LAST, &before)) {
+        !claim(handle, inside, &before)) {
         mrpc_release(message);
         free(text);
         return mrpc_call_handle_is_server(handle) ? MRPC_ECLOSED : MRPC_EINVAL;

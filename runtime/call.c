@@ -66,6 +66,19 @@ bool mrpc_call_mark(const mrpc_call *handle, uint64_t set, uint64_t unless, uint
     return true;
 }
 
+bool mrpc_call_retire_handle(const mrpc_call *handle)
+{
+    mrpc_call *call = mrpc_call_slot(handle);
+    uint64_t control = atomic_load(&call->control), next;
+    do {
+        if (!fits(handle, control) || (control & (CONTROL_LAST | CONTROL_LAST_OP | CONTROL_POKED)))
+            return false;
+        next = ((control >> CONTROL_SHIFT) + 1) << CONTROL_SHIFT;
+    } while (!atomic_compare_exchange_weak(&call->control, &control, next));
+    call->exposed = false;
+    return true;
+}
+
 /* --- the end --- */
 
 void mrpc_call_wake_task(mrpc_call *call)

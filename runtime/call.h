@@ -175,6 +175,9 @@ bool mrpc_call_is_current(const mrpc_call *handle);
 /* Sets bits of the control word unless the generation has passed or one of `unless` is set. Says what was there before
  * in *before. Any thread. */
 bool mrpc_call_mark(const mrpc_call *handle, uint64_t set, uint64_t unless, uint64_t *before);
+/* Ends the generation while the call goes on without its application: the handle is void. False: it is already, or an
+ * operation is on its way or was carried out that a later look at the control word must find. On the driver. */
+bool mrpc_call_retire_handle(const mrpc_call *handle);
 
 /* --- the state machine (call.c); on the driver --- */
 

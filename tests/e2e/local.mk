@@ -13,6 +13,9 @@ tests_e2e_call_costs_SOURCES = tests/e2e/call_costs.c
 nodist_tests_e2e_call_costs_SOURCES = gen/bench.mrpc.c gen/bench.marshal.c
 tests_e2e_call_costs_LDADD = libmrpc.la
 TESTS += tests/e2e/call_costs.sh
+check_PROGRAMS += tests/e2e/count_atomics
+tests_e2e_count_atomics_SOURCES = tests/e2e/count_atomics.c
+TESTS += tests/e2e/atomics.sh
 check_PROGRAMS += tests/e2e/idle
 tests_e2e_idle_SOURCES = tests/e2e/idle.c
 nodist_tests_e2e_idle_SOURCES = gen/bench.mrpc.c gen/bench.marshal.c
@@ -20,6 +23,6 @@ tests_e2e_idle_LDADD = libmrpc.la
 TESTS += tests/e2e/idle.sh
 endif
 endif
-dist_check_SCRIPTS += tests/e2e/call_costs.sh tests/e2e/idle.sh
+dist_check_SCRIPTS += tests/e2e/call_costs.sh tests/e2e/atomics.sh tests/e2e/idle.sh
 include $(srcdir)/tests/e2e/upgrade.mk
 include $(srcdir)/tests/e2e/module.mk
