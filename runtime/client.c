@@ -113,7 +113,8 @@ static mrpc_status status_of_error(int result, const mrpc_error *error)
                                 "the call could not be begun: the channel, the method or the request is NULL, or the "
                                 "method is not unary");
     default:
-        return mrpc_status_make(MRPC_FAILED_PRECONDITION, "%s", error->code == 0 ? mrpc_strerror(result) : error->text);
+        return mrpc_status_make(MRPC_FAILED_PRECONDITION, "%s",
+                                error == NULL || error->code == 0 ? mrpc_strerror(result) : error->text);
     }
 }
 

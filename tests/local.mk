@@ -3,7 +3,7 @@
 #
 # Every test runs under tests/run-test: in a process group of its own, with a time limit (TEST_TIMEOUT seconds), and
 # it fails when it leaves a process behind. It finds the trees in $top_srcdir and $top_builddir.
-TEST_TIMEOUT = 120
+TEST_TIMEOUT = 300
 TEST_EXTENSIONS = .sh
 LOG_COMPILER = tests/run-test$(EXEEXT)
 SH_LOG_COMPILER = tests/run-test$(EXEEXT)

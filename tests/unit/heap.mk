@@ -2,7 +2,13 @@
 # heap.mk - tests of heap/, and what makes allocations fail in any test (failing_alloc.h says how)
 EXTRA_DIST += tests/unit/heap.mk
 WRAP_ALLOCATIONS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap,--wrap=memfd_create \
-	-Wl,--wrap=ftruncate,--wrap=fallocate,--wrap=madvise,--wrap=fcntl
+	-Wl,--wrap=aligned_alloc,--wrap=strdup,--wrap=ftruncate,--wrap=fallocate,--wrap=madvise,--wrap=fcntl \
+	-Wl,--wrap=socket,--wrap=accept4,--wrap=eventfd,--wrap=epoll_create1,--wrap=timerfd_create \
+	-Wl,--wrap=bind,--wrap=listen,--wrap=setsockopt,--wrap=getsockname,--wrap=epoll_ctl \
+	-Wl,--wrap=send,--wrap=sendmsg,--wrap=recv,--wrap=recvmsg,--wrap=readv
+if HAVE_LIBURING
+WRAP_ALLOCATIONS += -Wl,--wrap=io_uring_queue_init_params
+endif
 FAILING_ALLOC_FILES = tests/unit/failing_alloc.c tests/unit/failing_alloc.h
 
 HEAP_TESTS = tests/unit/test_heap tests/unit/test_heap_failures tests/unit/test_heap_holds tests/unit/test_heap_pages \

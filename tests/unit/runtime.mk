@@ -9,6 +9,7 @@ RUNTIME_TESTS = \
 	tests/unit/test_runtime_unary \
 	tests/unit/test_runtime_streams \
 	tests/unit/test_runtime_death \
+	tests/unit/test_runtime_failures \
 	tests/unit/test_runtime_connections \
 	tests/unit/test_runtime_threads \
 	tests/unit/test_runtime_misc
@@ -26,6 +27,11 @@ tests_unit_test_runtime_streams_LDADD = $(TEST_LDADD)
 tests_unit_test_runtime_death_SOURCES = tests/unit/test_runtime_death.c $(RUNTIME_FIXTURE)
 nodist_tests_unit_test_runtime_death_SOURCES = $(ECHO_FILES)
 tests_unit_test_runtime_death_LDADD = $(TEST_LDADD)
+
+tests_unit_test_runtime_failures_SOURCES = tests/unit/test_runtime_failures.c $(RUNTIME_FIXTURE) $(FAILING_ALLOC_FILES)
+nodist_tests_unit_test_runtime_failures_SOURCES = $(ECHO_FILES)
+tests_unit_test_runtime_failures_LDADD = $(TEST_LDADD)
+tests_unit_test_runtime_failures_LDFLAGS = $(WRAP_ALLOCATIONS)
 
 tests_unit_test_runtime_connections_SOURCES = tests/unit/test_runtime_connections.c $(RUNTIME_FIXTURE)
 nodist_tests_unit_test_runtime_connections_SOURCES = $(ECHO_FILES)

@@ -39,6 +39,7 @@ bool echo_check(const uint8_t *bytes, size_t size, uint32_t seed)
     return true;
 }
 
+/* NULL without memory, which a test may have arranged (failing_alloc.h). */
 static echo_Pong *make_pong(mrpc_heap *heap, const echo_Ping *ping)
 {
     echo_Pong *pong = echo_Pong_new(heap);
@@ -51,6 +52,20 @@ static echo_Pong *make_pong(mrpc_heap *heap, const echo_Ping *ping)
         return NULL;
     }
     return pong;
+}
+
+/* Does nothing when the call has ended already. */
+static void fail_without_memory(mrpc_call *call)
+{
+    (void)mrpc_call_fail(call, MRPC_RESOURCE_EXHAUSTED, "no memory in the handler");
+}
+
+static void reply_or_fail(mrpc_call *call, echo_Pong *pong)
+{
+    if (pong == NULL)
+        fail_without_memory(call);
+    else
+        (void)mrpc_call_reply(call, pong);
 }
 
 /* --- replies from another thread --- */
@@ -104,7 +119,7 @@ static void answer(mrpc_call *call, const echo_Ping *request, echo_seen *seen)
         (void)mrpc_call_set_callbacks(call, &only_end, seen);
         break;
     default:
-        (void)mrpc_call_reply(call, make_pong(mrpc_call_heap(call), request));
+        reply_or_fail(call, make_pong(mrpc_call_heap(call), request));
     }
 }
 
@@ -128,8 +143,21 @@ typedef struct stream {
 static stream *new_stream(echo_seen *seen)
 {
     stream *fresh = calloc(1, sizeof *fresh);
+    if (fresh == NULL)
+        return NULL;
     fresh->seen = seen;
     atomic_fetch_add(&seen->handled, 1);
+    return fresh;
+}
+
+/* Has events of the call handled with a new state, or ends it. */
+static stream *set_stream(mrpc_call *call, const mrpc_call_callbacks *callbacks, echo_seen *seen)
+{
+    stream *fresh = new_stream(seen);
+    if (fresh == NULL)
+        fail_without_memory(call);
+    else
+        (void)mrpc_call_set_callbacks(call, callbacks, fresh);
     return fresh;
 }
 
@@ -146,10 +174,16 @@ static void send_down(void *state, mrpc_call *call)
     stream *mine = state;
     while (mine->next < mine->request->count) {
         echo_Pong *pong = make_pong(mrpc_call_heap(call), mine->request);
+        if (pong == NULL) {
+            fail_without_memory(call);
+            return;
+        }
         pong->number = mine->next;
         int result = mrpc_call_send(call, pong);
         if (result == MRPC_EAGAIN)
             mrpc_release(pong);
+        else if (result != 0)
+            fail_without_memory(call);
         if (result != 0)
             return;
         mine->next++;
@@ -162,10 +196,11 @@ static void send_down(void *state, mrpc_call *call)
 
 static void down(echo_Echo_Down_call *call, const echo_Ping *request, void *state)
 {
-    stream *mine = new_stream(state);
-    mine->request = request;
     const mrpc_call_callbacks callbacks = {.size = sizeof callbacks, .on_writable = send_down, .on_end = stream_ended};
-    (void)mrpc_call_set_callbacks(echo_Echo_Down_untyped(call), &callbacks, mine);
+    stream *mine = set_stream(echo_Echo_Down_untyped(call), &callbacks, state);
+    if (mine == NULL)
+        return;
+    mine->request = request;
     send_down(mine, echo_Echo_Down_untyped(call));
 }
 
@@ -183,8 +218,9 @@ static void finish_up(void *state, mrpc_call *call)
 {
     stream *mine = state;
     echo_Pong *pong = echo_Pong_new(mrpc_call_heap(call));
-    pong->number = mine->sum;
-    (void)mrpc_call_reply(call, pong);
+    if (pong != NULL)
+        pong->number = mine->sum;
+    reply_or_fail(call, pong);
 }
 
 static void up(echo_Echo_Up_call *call, const echo_Ping *request, void *state)
@@ -192,7 +228,7 @@ static void up(echo_Echo_Up_call *call, const echo_Ping *request, void *state)
     const mrpc_call_callbacks callbacks = {
         .size = sizeof callbacks, .on_message = add_up, .on_half_close = finish_up, .on_end = stream_ended};
     (void)request;
-    (void)mrpc_call_set_callbacks(echo_Echo_Up_untyped(call), &callbacks, new_stream(state));
+    set_stream(echo_Echo_Up_untyped(call), &callbacks, state);
 }
 
 static void try_back(stream *mine, mrpc_call *call)
@@ -204,6 +240,10 @@ static void try_back(stream *mine, mrpc_call *call)
         return;
     }
     mine->blocked = NULL;
+    if (result != 0) {
+        fail_without_memory(call);
+        return;
+    }
     if (mine->paused)
         mrpc_call_resume(call);
     mine->paused = false;
@@ -219,7 +259,10 @@ static void send_back(void *state, mrpc_call *call, const void *message)
         (void)mrpc_call_fail(call, MRPC_ABORTED, "%s", ping->text.data);
     } else {
         mine->blocked = make_pong(mrpc_call_heap(call), ping);
-        try_back(mine, call);
+        if (mine->blocked == NULL)
+            fail_without_memory(call);
+        else
+            try_back(mine, call);
     }
     mrpc_release(message);
 }
@@ -247,7 +290,7 @@ static void both(echo_Echo_Both_call *call, const echo_Ping *request, void *stat
                                            .on_writable = writable_back,
                                            .on_end = stream_ended};
     (void)request;
-    (void)mrpc_call_set_callbacks(echo_Echo_Both_untyped(call), &callbacks, new_stream(state));
+    set_stream(echo_Echo_Both_untyped(call), &callbacks, state);
 }
 
 const echo_Echo_handlers echo_handlers = {.Unary = unary, .Down = down, .Up = up, .Both = both};
@@ -303,6 +346,11 @@ mrpc_server *echo_server_mrpc(echo_server *server)
 echo_seen *echo_server_seen(echo_server *server)
 {
     return &server->seen;
+}
+
+pthread_t echo_server_thread(const echo_server *server)
+{
+    return server->thread;
 }
 
 void echo_server_stop(echo_server *server, uint32_t drain_ms)

@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_RUNTIME_FIXTURE_H
 #define TESTS_UNIT_RUNTIME_FIXTURE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ echo_server *echo_server_start(const char *address, const mrpc_server_options *o
 const char *echo_server_address(const echo_server *server);
 mrpc_server *echo_server_mrpc(echo_server *server);
 echo_seen *echo_server_seen(echo_server *server);
+pthread_t echo_server_thread(const echo_server *server);
 /* Stops it, waits for its thread and for replies that are still to come, and frees it. */
 void echo_server_stop(echo_server *server, uint32_t drain_ms);
 

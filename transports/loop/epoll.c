@@ -53,6 +53,9 @@ static int epoll_arm(mrpc_loop *loop, mrpc_watch *watch)
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.u64 = watch->id};
     if (epoll_ctl(state->fd, EPOLL_CTL_ADD, watch->fd, &event) == 0)
         return 0;
+    /* An earlier run armed it, and then not all others. */
+    if (errno == EEXIST && epoll_ctl(state->fd, EPOLL_CTL_MOD, watch->fd, &event) == 0)
+        return 0;
     return errno == ENOMEM ? MRPC_ENOMEM : MRPC_ESYS;
 }
 

@@ -42,6 +42,17 @@ static int move_to(mrpc_loop *loop, const mrpc_loop_backend *to)
     return failure;
 }
 
+/* When the kernel has no memory for all watches the next run goes on with those that are left. With a ring it would arm
+ * the others twice, so that epoll takes over. */
+static int begin_first(mrpc_loop *loop)
+{
+    int failure = begin(loop);
+    if (failure != 0 && loop->backend->one_thread)
+        failure = move_to(loop, &mrpc_loop_epoll);
+    loop->started = failure == 0;
+    return failure;
+}
+
 /* A ring that several threads use costs more than epoll does, one that is used by one thread alone costs less. So the
  * ring belongs to the first thread that drives; when another one comes, the loop goes on with epoll, and takes a new
  * ring when one thread has stayed. */
@@ -50,8 +61,7 @@ static int follow(mrpc_loop *loop, bool counts)
     pthread_t self = pthread_self();
     if (!loop->started) {
         loop->driver = self;
-        loop->started = true;
-        return begin(loop);
+        return begin_first(loop);
     }
     if (!pthread_equal(loop->driver, self)) {
         loop->driver = self;
@@ -69,11 +79,12 @@ int mrpc_loop_use_epoll(mrpc_loop *loop)
 {
     if (loop->backend->arm == NULL)
         return MRPC_ENOTSUP;
-    if (!loop->started || loop->backend->one_thread) {
+    if (loop->started && !loop->backend->one_thread)
+        return 0;
+    int failure = move_to(loop, &mrpc_loop_epoll);
+    if (failure == 0)
         loop->started = true;
-        return move_to(loop, &mrpc_loop_epoll);
-    }
-    return 0;
+    return failure;
 }
 
 /* --- the interface --- */
