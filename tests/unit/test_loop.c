@@ -7,8 +7,10 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -519,6 +521,42 @@ static void auto_takes_one_of_them(void **state)
     mrpc_loop_free(loop);
 }
 
+/* Two threads that make, use and free a loop in turn. Nothing but `whose` orders them, which ThreadSanitizer does not
+ * take for an order; each has the memory that the kernel took from the other a moment ago. */
+enum { TURNS = 20 };
+static _Atomic int whose;
+
+static void *make_loops_in_turn(void *argument)
+{
+    int parity = *(int *)argument, failures = 0;
+    for (int round = parity; round < TURNS; round += 2) {
+        mrpc_loop *loop;
+        while (atomic_load_explicit(&whose, memory_order_relaxed) != round)
+            sched_yield();
+        if (mrpc_loop_new(&loop, MRPC_POLLER_AUTO, 0, NULL) == 0) {
+            mrpc_loop_wake(loop);
+            failures += mrpc_loop_run(loop, 0) < 0 || mrpc_loop_run(loop, 0) < 0;
+            mrpc_loop_free(loop);
+        } else {
+            failures++;
+        }
+        atomic_store_explicit(&whose, round + 1, memory_order_relaxed);
+    }
+    return failures == 0 ? NULL : argument;
+}
+
+static void loops_of_two_threads_may_have_the_same_memory(void **state)
+{
+    (void)state;
+    int parities[2] = {0, 1};
+    pthread_t other;
+    void *failed;
+    assert_int_equal(pthread_create(&other, NULL, make_loops_in_turn, &parities[1]), 0);
+    assert_null(make_loops_in_turn(&parities[0]));
+    assert_int_equal(pthread_join(other, &failed), 0);
+    assert_null(failed);
+}
+
 /* What a container's filter or sysctl kernel.io_uring_disabled does. */
 static int forbid_io_uring(void)
 {
@@ -595,6 +633,7 @@ int main(void)
         BOTH(loop_takes_its_own_poller_again_when_one_thread_stays),
         cmocka_unit_test(unknown_poller_is_an_error),
         cmocka_unit_test(auto_takes_one_of_them),
+        cmocka_unit_test(loops_of_two_threads_may_have_the_same_memory),
         cmocka_unit_test(forbidden_io_uring_is_refused_and_auto_takes_epoll),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,7 +152,7 @@ static void deadline_ends_a_stream(void **state)
     echo_Echo_Both_stream *stream;
     const echo_Pong *pong;
     set_up(&f, *state);
-    assert_int_equal(echo_Echo_Both_open(f.channel, MRPC_CALL_OPTIONS(.timeout_ms = 30), &stream), 0);
+    assert_int_equal(echo_Echo_Both_open(f.channel, MRPC_CALL_OPTIONS(.timeout_ms = 500), &stream), 0);
     assert_int_equal(echo_Echo_Both_stream_send(stream, f.ping), 0);
     assert_int_equal(echo_Echo_Both_stream_receive(stream, &pong), 1);
     mrpc_release(pong);

@@ -18,7 +18,26 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#if defined __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
+
 enum { SUBMISSIONS = 64, COMPLETIONS = 1024, BATCH = 256 };
+
+/*
+ * ThreadSanitizer forgets what was accessed in memory that libc's munmap() and mmap() give back and take; liburing
+ * enters the kernel by itself, unseen. When one thread's ring is unmapped and another thread's comes to lie at the same
+ * address, the first access to the new one would seem to race with the last one to the old one. What orders the two
+ * is the kernel's lock of the address space, which both take; `address_space` stands for it.
+ */
+#if defined __SANITIZE_THREAD__
+static char address_space;
+#define BEFORE_UNMAPPING() __tsan_release(&address_space)
+#define AFTER_MAPPING() __tsan_acquire(&address_space)
+#else
+#define BEFORE_UNMAPPING() ((void)0)
+#define AFTER_MAPPING() ((void)0)
+#endif
 
 static const char *advice(int reason)
 {
@@ -56,12 +75,14 @@ static int uring_open(mrpc_loop *loop, uint64_t seed, mrpc_error *error)
             error->code = MRPC_ENOTSUP;
         return error != NULL ? error->code : MRPC_ESYS;
     }
+    AFTER_MAPPING();
     loop->state = ring;
     return 0;
 }
 
 static void uring_close(mrpc_loop *loop)
 {
+    BEFORE_UNMAPPING();
     io_uring_queue_exit(loop->state);
     free(loop->state);
 }
