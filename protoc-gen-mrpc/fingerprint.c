@@ -112,6 +112,7 @@ static void sort_list(walk_list *list, schema_message *const *sorted, size_t cou
     list->count = 0;
     for (size_t i = 0; i < count; i++)
         if (sorted[i]->mark == list->walk)
+            /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): as many as are marked were listed before */
             list->messages[list->count++] = sorted[i];
 }
 

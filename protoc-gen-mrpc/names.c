@@ -152,7 +152,7 @@ static const char *file_prefix(const schema_file *file, const gen_options *optio
     if (copy == NULL)
         return "";
     for (size_t i = 0; text[i] != '\0'; i++)
-        copy[i] = text[i] == '.' ? '_' : text[i];
+        copy[i] = (char)(text[i] == '.' ? '_' : text[i]);
     copy[strlen(text)] = '_';
     return copy;
 }

@@ -23,6 +23,7 @@ static uint32_t hash_of(const mrpc_method *method)
 static mrpc_channel_method **find_place(mrpc_channel_method **table, uint32_t mask, const mrpc_method *method)
 {
     uint32_t i = hash_of(method) & mask;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there is a table once something was to be added */
     while (table[i] != NULL && table[i]->method != method)
         i = (i + 1) & mask;
     return &table[i];

@@ -145,12 +145,11 @@ static int fill_block(frame_out *out, mrpc_call *call, const void *message, uint
 static int fill_tail(frame_out *out, uint64_t *bytes, mrpc_error *error)
 {
     mrpc_gather *gather = &out->gather;
-    mrpc_frame *header = header_of(out);
     size_t padded = mrpc_pad8(gather->size),
            needed = out->block_at + padded + 8 * (size_t)gather->extent_count + tail_bytes(out->session);
     if (needed > out->space.capacity && extend(out, out->block_at + gather->size, needed) != 0)
         return explain(out, MRPC_ENOMEM, error);
-    header = header_of(out);
+    mrpc_frame *header = header_of(out);
     header->block = (uint32_t)gather->size;
     header->extents = (uint16_t)gather->extent_count;
     char *at = gather->block + gather->size;

@@ -236,7 +236,7 @@ mrpc_status mrpc_call_finish(mrpc_call *handle)
     mrpc_call_wait wait = {.what = WAIT_END, .status = &status};
     int result = wait_for(handle, &wait, begin_finish);
     if (result == 0)
-        return status;
+        return status; /* cppcheck-suppress uninitvar; it was filled in through `wait` */
     atomic_fetch_and(&call->control, ~(uint64_t)CONTROL_FINISHED);
     return mrpc_status_make(MRPC_FAILED_PRECONDITION, "mrpc_call_finish(): %s", mrpc_strerror(result));
 }

@@ -42,3 +42,4 @@ include $(srcdir)/tests/e2e/local.mk
 include $(srcdir)/tests/sim/local.mk
 include $(srcdir)/tests/fuzz/local.mk
 include $(srcdir)/tests/install/local.mk
+include $(srcdir)/tests/analysis.mk

@@ -15,6 +15,7 @@ const char *mrpc_table_symbol(uint32_t type)
 
 int mrpc_note_check_abi(const mrpc_module_note *note, mrpc_error *error)
 {
+    /* NOLINTNEXTLINE(bugprone-branch-clone): the two have the same number at present */
     uint32_t own = note->type == MRPC_NOTE_SERVICE ? MRPC_SERVICE_ABI : MRPC_MODULE_ABI;
     if (note->abi == own)
         return 0;

@@ -236,8 +236,8 @@ void mrpc_tcp_attempt_ready(mrpc_tcp_connection *connection, uint32_t events)
     const mrpc_tcp_address *address = &attempt->addresses.list[attempt->next - 1];
     give_up_address(connection);
     mrpc_error error;
-    int failure = connect_failed(address, reason, &error);
-    if (attempt->next == attempt->addresses.count || (failure = try_next(connection, &error)) != 0)
+    (void)connect_failed(address, reason, &error);
+    if (attempt->next == attempt->addresses.count || try_next(connection, &error) != 0)
         mrpc_tcp_connection_fail(connection, &error);
 }
 

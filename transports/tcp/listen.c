@@ -197,7 +197,7 @@ int mrpc_tcp_listen(mrpc_listener **result, const char *address, const mrpc_tran
     mrpc_tcp_listener *listener = calloc(1, sizeof *listener);
     if (listener == NULL)
         return mrpc_error_set(error, MRPC_ENOMEM, "tcp://%s: no memory to listen", address);
-    int fd, failure = open_socket(&fd, address, &setup->options, error);
+    int fd = -1, failure = open_socket(&fd, address, &setup->options, error);
     if (failure != 0)
         goto no_socket;
     listener->base.transport = &mrpc_transport_tcp;
