@@ -109,6 +109,17 @@ static inline mrpc_shm_record *mrpc_shm_out_reserve(mrpc_shm_out *out, uint64_t 
     return need <= mrpc_shm_out_free(out) ? (mrpc_shm_record *)(void *)(out->data + offset) : NULL;
 }
 
+/* Has the line ready for writing. Compilers take __builtin_prefetch() for one for reading where not every processor of
+ * the family has both, and then the first store still has to take the line from the other side. */
+static inline void mrpc_shm_prefetch_write(const char *line)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw %0" : : "m"(*line));
+#else
+    __builtin_prefetch(line, 1);
+#endif
+}
+
 /* Adds a record of `bytes` (at most what was reserved), which is at `record`, to the batch; `next` is where the one
  * after it will be. */
 static inline void mrpc_shm_out_add(mrpc_shm_out *out, mrpc_shm_record *record, uint64_t bytes, uint64_t consumed,
@@ -126,8 +137,8 @@ static inline void mrpc_shm_out_add(mrpc_shm_out *out, mrpc_shm_record *record, 
     out->head = next;
     /* What the peer has read lies in its cache: it is fetched while something else is done. */
     const char *ahead = out->data + (next & (out->capacity - 1));
-    __builtin_prefetch(ahead + SHM_LINE, 1);
-    __builtin_prefetch(ahead + 2 * SHM_LINE, 1);
+    mrpc_shm_prefetch_write(ahead + SHM_LINE);
+    mrpc_shm_prefetch_write(ahead + 2 * SHM_LINE);
 }
 
 static inline void mrpc_shm_out_commit(mrpc_shm_out *out, mrpc_shm_record *record, uint64_t bytes, uint64_t consumed)
@@ -179,6 +190,8 @@ static inline void mrpc_shm_in_pop(mrpc_shm_in *in, uint64_t bytes)
 {
     in->tail += mrpc_shm_pad(bytes);
     in->mark += SHM_STEP;
+    if (!mrpc_shm_in_ready(in))
+        return; /* what the sender is about to write is better not in this side's cache */
     const char *ahead = in->data + (in->tail & (in->capacity - 1));
     __builtin_prefetch(ahead + SHM_LINE);
     __builtin_prefetch(ahead + 2 * SHM_LINE);
