@@ -155,21 +155,27 @@ static void begin_unary(mrpc_engine *engine, mrpc_waiter *waiter)
     mrpc_channel_start(wait->channel, call);
 }
 
+static int check_unary(mrpc_channel *channel, const mrpc_method *method, const void *request, mrpc_error *error)
+{
+    if (channel == NULL || method == NULL || request == NULL || !is_unary(method))
+        return MRPC_EINVAL;
+    if (mrpc_engine_forked(&channel->runtime->engine))
+        return MRPC_EFORKED;
+    return resolve(channel, method, error);
+}
+
 mrpc_status mrpc_call_unary(mrpc_channel *channel, const mrpc_method *method, const void *request, const void **reply,
                             const mrpc_call_options *options)
 {
-    mrpc_status status;
+    mrpc_status status; /* the only one that is returned, so that it is made in the caller's place */
     mrpc_error error;
     if (reply != NULL)
         *reply = NULL;
-    if (channel == NULL || method == NULL || request == NULL || !is_unary(method))
-        return status_of_error(MRPC_EINVAL, NULL);
-    mrpc_engine *engine = &channel->runtime->engine;
-    if (mrpc_engine_forked(engine))
-        return status_of_error(MRPC_EFORKED, NULL);
-    int result = resolve(channel, method, &error);
-    if (result != 0)
-        return status_of_error(result, &error);
+    int result = check_unary(channel, method, request, &error);
+    if (result != 0) {
+        status = status_of_error(result, &error);
+        return status;
+    }
     mrpc_unary_wait wait = {.waiter.begin = begin_unary,
                             .waiter.until = UINT64_MAX,
                             .channel = channel,
@@ -177,10 +183,10 @@ mrpc_status mrpc_call_unary(mrpc_channel *channel, const mrpc_method *method, co
                             .request = request,
                             .options = options,
                             .status = &status};
-    result = mrpc_engine_wait(engine, &wait.waiter);
+    result = mrpc_engine_wait(&channel->runtime->engine, &wait.waiter);
     if (result != 0)
-        return status_of_error(result, NULL);
-    if (reply != NULL)
+        status = status_of_error(result, NULL);
+    else if (reply != NULL)
         *reply = wait.reply;
     else
         mrpc_release(wait.reply);

@@ -35,12 +35,15 @@ void mrpc_call_consumed(mrpc_call *call, uint64_t bytes)
     mrpc_session_control(call->session, &header, NULL, 0);
 }
 
-static mrpc_status status_of(const mrpc_call *call)
+/* Of OK only what has a meaning is written: a status is large. */
+static void set_status(mrpc_status *status, const mrpc_call *call)
 {
-    mrpc_status status = {.code = call->code};
-    if (call->code != MRPC_OK)
-        return mrpc_status_make(call->code, "%s", call->text);
-    return status;
+    if (call->code != MRPC_OK) {
+        *status = mrpc_status_make(call->code, "%s", call->text);
+        return;
+    }
+    status->code = MRPC_OK;
+    status->message[0] = '\0';
 }
 
 /* --- client, unary --- */
@@ -65,17 +68,17 @@ static void deliver_unary(mrpc_call *call)
     call->told = true;
     if (call->style == STYLE_BLOCKING_UNARY) {
         mrpc_unary_wait *wait = call->unary_wait;
-        *wait->status = status_of(call);
+        set_status(wait->status, call);
         wait->reply = reply;
         mrpc_engine_complete(&call->runtime->engine, &wait->waiter);
         return;
     }
+    mrpc_status status;
+    set_status(&status, call);
     if (call->style == STYLE_QUEUE_UNARY) {
-        mrpc_status status = status_of(call);
         mrpc_queue_put(call->queue, call->tag, call->result, &status, reply);
         return;
     }
-    mrpc_status status = status_of(call);
     mrpc_unary_callback callback = call->unary_callback;
     void *state = call->state;
     callback(state, &status, reply);
@@ -123,7 +126,7 @@ static mrpc_waiter *deliver_end_of_wait(mrpc_call *call)
     if (!call->ended)
         return NULL;
     mrpc_call_wait *wait = call->wait;
-    *wait->status = status_of(call);
+    set_status(wait->status, call);
     wait->result = 0;
     call->told = true;
     call->wait = NULL;
@@ -201,7 +204,8 @@ static void deliver_end(mrpc_call *call)
         mrpc_call_drop_received(call);
     if (call->inbox != NULL)
         return;
-    mrpc_status status = status_of(call);
+    mrpc_status status;
+    set_status(&status, call);
     call->told = true;
     if (call->callbacks.on_end != NULL)
         call->callbacks.on_end(call->state, mrpc_call_handle(call), &status);
@@ -266,6 +270,9 @@ void mrpc_call_deliver(mrpc_engine *engine, mrpc_task *task)
         deliver_server(call);
         break;
     }
+    /* What it sent leaves before the call is cleaned up, unless others have something to send in this round too. */
+    if (task->next == NULL && engine->dirty != NULL)
+        mrpc_engine_flush(engine);
     call->delivering = false;
     if (call->again && !(call->ended && call->told))
         mrpc_call_wake_task(call);
