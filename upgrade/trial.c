@@ -258,7 +258,7 @@ int mrpc_trial_run(int copy, const mrpc_trial_limits *limits, mrpc_error *error)
 {
     mrpc_trial_limits actual = limits == NULL ? (mrpc_trial_limits){0} : *limits;
     if (actual.wall_ms == 0)
-        actual.wall_ms = 10000;
+        actual.wall_ms = 30000;
     if (actual.cpu_s == 0)
         actual.cpu_s = 5;
     if (actual.memory_mib == 0)

@@ -20,7 +20,7 @@ enum { MRPC_TRIAL_COPY_FD = 3, MRPC_TRIAL_REPORT_FD = 4 };
 
 /* Limits of the helper. Zero means the default. */
 typedef struct mrpc_trial_limits {
-    uint32_t wall_ms;    /* until it is killed; default 10,000 */
+    uint32_t wall_ms;    /* until it is killed; default 30,000: it takes only the processor time that others leave */
     uint32_t cpu_s;      /* CPU time; default 5 */
     uint32_t memory_mib; /* address space; default 1024; not applied under AddressSanitizer */
 } mrpc_trial_limits;

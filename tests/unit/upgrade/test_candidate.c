@@ -21,8 +21,9 @@
 
 static const mrpc_fingerprint fingerprint = {0x1111, 0x2222};
 
-/* Short, so that endless candidates end soon; what is sound needs a few milliseconds. */
-static const mrpc_trial_limits endless = {.wall_ms = 1500, .cpu_s = 1};
+/* Short, so that endless candidates end soon: those that compute, at low priority, and those that sleep. */
+static const mrpc_trial_limits endless = {.wall_ms = 20000, .cpu_s = 1};
+static const mrpc_trial_limits asleep = {.wall_ms = 1500};
 
 static int check(const char *path, const mrpc_trial_limits *limits, mrpc_error *error)
 {
@@ -116,10 +117,16 @@ static void constructor_that_never_ends(void **state)
                       MRPC_EMODULE, "it was being loaded");
     const char *sleeper =
         build_module("sleep.so", "-DCONSTRUCTOR='for (;;) nanosleep(&(struct timespec){1, 0}, NULL)'");
-    is_refused_within(&endless, sleeper, MRPC_EMODULE, "did not end within 1500 ms");
+    is_refused_within(&asleep, sleeper, MRPC_EMODULE, "did not end within 1500 ms");
     is_refused_within(
-        &endless, build_module("deaf.so", "-DCONSTRUCTOR='for (close(4);;) nanosleep(&(struct timespec){1, 0}, NULL)'"),
+        &asleep, build_module("deaf.so", "-DCONSTRUCTOR='for (close(4);;) nanosleep(&(struct timespec){1, 0}, NULL)'"),
         MRPC_EMODULE, "it was being loaded");
+}
+
+static void self_test_takes_the_processor_time_that_others_leave(void **state)
+{
+    (void)state;
+    is_refused("-DCONSTRUCTOR='exit(niceness())'", MRPC_EMODULE, "exit(10) while it was being loaded");
 }
 
 static void constructor_that_reaches_out(void **state)
@@ -297,6 +304,7 @@ int main(void)
         cmocka_unit_test(constructor_that_exits),
         cmocka_unit_test(constructor_that_crashes_or_aborts),
         cmocka_unit_test(constructor_that_never_ends),
+        cmocka_unit_test(self_test_takes_the_processor_time_that_others_leave),
         cmocka_unit_test(constructor_that_reaches_out),
         cmocka_unit_test(self_test_that_fails_crashes_or_never_ends),
         cmocka_unit_test(module_that_cannot_be_unloaded),
