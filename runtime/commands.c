@@ -28,15 +28,15 @@ static void refuse_memory(mrpc_answer *answer)
 
 static void print_marshal(mrpc_answer *answer, mrpc_module_info *info)
 {
-    mrpc_answer_print(answer, "%s\tmarshal\t%u\t%s\t%s\t%" PRIu64 "\t%016" PRIx64 "\t%s\n", field(info->file),
-                      info->version, field(info->stamp), info->current ? "current" : "old", info->messages,
-                      info->fingerprint.schema, field(info->path));
+    mrpc_answer_print(answer, "%s\tmarshal\t%u\t%s\t%s\t%" PRIu64 "\t%" PRIu64 "\t%016" PRIx64 "\t%s\n",
+                      field(info->file), info->version, field(info->stamp), info->current ? "current" : "old",
+                      info->messages, info->pause_ns, info->fingerprint.schema, field(info->path));
 }
 
 static void print_service(void *context, mrpc_module_info *info, const char *state)
 {
-    mrpc_answer_print(context, "%s\tservice\t%u\t%s\t%s\t-\t-\t%s\n", field(info->file), info->version,
-                      field(info->stamp), state, field(info->path));
+    mrpc_answer_print(context, "%s\tservice\t%u\t%s\t%s\t-\t%" PRIu64 "\t-\t%s\n", field(info->file), info->version,
+                      field(info->stamp), state, info->pause_ns, field(info->path));
 }
 
 static void answer_modules(mrpc_runtime *runtime, char *argument, mrpc_answer *answer)
@@ -48,7 +48,7 @@ static void answer_modules(mrpc_runtime *runtime, char *argument, mrpc_answer *a
         refuse_memory(answer);
         return;
     }
-    mrpc_answer_print(answer, "name\tkind\tversion\tstamp\tstate\tmessages\tschema\tpath\n");
+    mrpc_answer_print(answer, "name\tkind\tversion\tstamp\tstate\tmessages\tpause_ns\tschema\tpath\n");
     size_t count = mrpc_runtime_modules(runtime, infos, room);
     for (size_t i = 0; i < count && i < room; i++)
         print_marshal(answer, &infos[i]);
@@ -56,14 +56,14 @@ static void answer_modules(mrpc_runtime *runtime, char *argument, mrpc_answer *a
     mrpc_host_visit(runtime, print_service, answer);
 }
 
-/* Times in the units that people compare: the checks take milliseconds, the change less than a microsecond. */
+/* Times in the units that people compare: the checks take milliseconds, the change some microseconds. */
 static void print_report(mrpc_answer *answer, mrpc_upgrade_report *report)
 {
-    mrpc_answer_print(answer, "name\tversion\tstamp\ttook_us\theld_ns\tbegan_ns\tinstalled_ns\tleft\n");
+    mrpc_answer_print(answer, "name\tversion\tstamp\ttook_us\tpause_ns\tbegan_ns\tinstalled_ns\tleft\n");
     mrpc_answer_print(answer, "%s\t%u\t%s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%s\n",
-                      field(report->name), report->version, field(report->stamp),
-                      (report->installed - report->began) / 1000, report->held, report->began, report->installed,
-                      field(report->left.text));
+                      field(report->now.file), report->now.version, field(report->now.stamp),
+                      (report->installed - report->began) / 1000, report->now.pause_ns, report->began,
+                      report->installed, field(report->left.text));
 }
 
 static void answer_upgrade(mrpc_runtime *runtime, char *argument, mrpc_answer *answer)

@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/runtime.h"
+#include "runtime/server.h"
 #include "upgrade/copy.h"
 
 enum { REMEMBERED_VERSIONS = 64 };
@@ -30,6 +30,7 @@ typedef struct host_version {
     mrpc_loaded *loaded;
     host_state *state;
     uint32_t version;
+    uint64_t pause_ns; /* for which the engine did nothing else when it was put in place */
     char stamp[MRPC_STAMP_SIZE];
     char path[256];
     _Atomic uint32_t uses; /* services that have not retired it, and one while it is being installed */
@@ -48,13 +49,6 @@ struct mrpc_host {
     char name[256];
     mrpc_candidate previous; /* what rollback loads; its copy is -1: nothing */
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
 
 static const mrpc_service_module *table_of(const host_version *version)
 {
@@ -213,7 +207,8 @@ static int bind_service(mrpc_server *server, host_version *from, host_version *t
     if (handlers == NULL)
         return MRPC_ENOMEM;
     atomic_fetch_add(&to->uses, 1);
-    int result = from != NULL ? mrpc_server_replace(server, binding->service, handlers, to->state->state, retired, from)
+    int result = from != NULL ? mrpc_server_replace_timed(server, binding->service, handlers, to->state->state, retired,
+                                                          from, &to->pause_ns)
                               : mrpc_server_add(server, binding->service, handlers, to->state->state);
     if (result != 0)
         atomic_fetch_sub(&to->uses, 1);
@@ -300,15 +295,24 @@ static mrpc_candidate remember(const host_version *version)
     return candidate;
 }
 
+static void describe(const mrpc_host *host, const host_version *version, mrpc_module_info *info)
+{
+    memset(info, 0, sizeof *info);
+    memcpy(info->file, host->name, sizeof info->file);
+    memcpy(info->path, version->path, sizeof info->path);
+    memcpy(info->stamp, version->stamp, sizeof info->stamp);
+    info->version = version->version;
+    info->current = version == host->current;
+    info->pause_ns = version->pause_ns;
+}
+
 static void make_current(mrpc_host *host, host_version *version, mrpc_upgrade_report *report)
 {
     version->version = ++host->versions;
     version->older = host->newest;
     host->newest = version;
     host->current = version;
-    memcpy(report->name, host->name, sizeof report->name);
-    memcpy(report->stamp, version->stamp, sizeof report->stamp);
-    report->version = version->version;
+    describe(host, version, &report->now);
 }
 
 /* Puts a loaded module in place of the host's current version, if it has one. Takes `loaded` in any case. */
@@ -326,10 +330,8 @@ static int install(mrpc_host *host, mrpc_loaded *loaded, mrpc_upgrade_report *re
     if (result == 0) {
         if (from != NULL)
             previous = remember(from); /* now: as soon as `to` is in place, `from` may be gone */
-        uint64_t begin = now_ns();
         result = bind_all(&(host_change){.server = host->server, .from = from, .to = to, .error = error});
-        report->installed = now_ns();
-        report->held = report->installed - begin;
+        report->installed = mrpc_engine_now(&mrpc_server_runtime(host->server)->engine);
     }
     bool keep = result == 0 || atomic_load(&to->uses) > 1;
     if (result == 0) {
@@ -422,16 +424,6 @@ int mrpc_host_rollback(mrpc_runtime *runtime, const char *name, mrpc_upgrade_rep
                               : mrpc_error_set(error, MRPC_ENOENT, "no service module %s is loaded", name);
     pthread_mutex_unlock(&upgrade_of(runtime)->lock);
     return result;
-}
-
-static void describe(const mrpc_host *host, const host_version *version, mrpc_module_info *info)
-{
-    memset(info, 0, sizeof *info);
-    memcpy(info->file, host->name, sizeof info->file);
-    memcpy(info->path, version->path, sizeof info->path);
-    memcpy(info->stamp, version->stamp, sizeof info->stamp);
-    info->version = version->version;
-    info->current = version == host->current;
 }
 
 static const char *state_of(const mrpc_host *host, const host_version *version)

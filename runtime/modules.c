@@ -10,7 +10,7 @@
 
 #include "runtime/runtime.h"
 
-enum { REMEMBERED_VERSIONS = 1024 };
+enum { REMEMBERED_VERSIONS = 16 }; /* looked through at each upgrade, on the engine */
 
 static bool same_fingerprint(const mrpc_fingerprint *a, const mrpc_fingerprint *b)
 {
@@ -45,21 +45,24 @@ static void forget_old_versions(mrpc_module_entry *entry)
     }
 }
 
-static mrpc_module_version *add_version(mrpc_runtime *runtime, mrpc_module_entry *entry,
-                                        const mrpc_module_source *source)
+mrpc_module_version *mrpc_modules_new_version(const mrpc_module_source *source)
 {
-    mrpc_module_version *version = mrpc_runtime_alloc(runtime, sizeof *version);
+    mrpc_module_version *version = calloc(1, sizeof *version);
     if (version == NULL)
         return NULL;
     version->module = source->module;
     version->handle = source->handle;
-    version->version = entry->newest == NULL ? 1 : entry->newest->version + 1;
     (void)snprintf(version->path, sizeof version->path, "%s", source->path);
     (void)snprintf(version->stamp, sizeof version->stamp, "%s", source->module->stamp);
+    return version;
+}
+
+static void add_version(mrpc_module_entry *entry, mrpc_module_version *version)
+{
+    version->version = entry->newest == NULL ? 1 : entry->newest->version + 1;
     version->older = entry->newest;
     entry->newest = version;
     forget_old_versions(entry);
-    return version;
 }
 
 static void make_current(mrpc_module_entry *entry, mrpc_module_version *version)
@@ -80,24 +83,37 @@ static void drop_version(mrpc_module_version *version, mrpc_module_source *retir
 
 /* --- entries --- */
 
-static int new_entry(mrpc_runtime *runtime, const mrpc_module_source *source, mrpc_module_entry **entry,
-                     mrpc_error *error)
+static int refuse_memory(const char *file, mrpc_error *error)
+{
+    return mrpc_error_set(error, MRPC_ENOMEM, "no memory for the marshal module of %s", file);
+}
+
+/* Takes `version` when it succeeds. */
+static int new_entry(mrpc_runtime *runtime, mrpc_module_version *version, mrpc_module_entry **entry, mrpc_error *error)
 {
     mrpc_module_entry *fresh = mrpc_runtime_alloc(runtime, sizeof *fresh);
     if (fresh == NULL)
-        return mrpc_error_set(error, MRPC_ENOMEM, "no memory for the marshal module of %s", source->module->file);
-    (void)snprintf(fresh->file, sizeof fresh->file, "%s", source->module->file);
-    fresh->fingerprint = source->module->fingerprint;
-    mrpc_module_version *version = add_version(runtime, fresh, source);
-    if (version == NULL) {
-        free(fresh);
-        return mrpc_error_set(error, MRPC_ENOMEM, "no memory for the marshal module of %s", source->module->file);
-    }
+        return refuse_memory(version->module->file, error);
+    (void)snprintf(fresh->file, sizeof fresh->file, "%s", version->module->file);
+    fresh->fingerprint = version->module->fingerprint;
+    add_version(fresh, version);
     make_current(fresh, version);
     fresh->next = runtime->modules.entries;
     runtime->modules.entries = fresh;
     *entry = fresh;
     return 0;
+}
+
+static int first_entry(mrpc_runtime *runtime, const mrpc_module_source *source, mrpc_module_entry **entry,
+                       mrpc_error *error)
+{
+    mrpc_module_version *version = mrpc_modules_new_version(source);
+    if (version == NULL)
+        return refuse_memory(source->module->file, error);
+    int result = new_entry(runtime, version, entry, error);
+    if (result != 0)
+        free(version);
+    return result;
 }
 
 static int add_link(mrpc_runtime *runtime, mrpc_module_entry *entry, const mrpc_module *module)
@@ -142,12 +158,12 @@ int mrpc_modules_acquire(mrpc_runtime *runtime, const mrpc_file *file, const mrp
         const mrpc_module_source *source = file->linked != NULL || found == NULL ? &linked : found;
         int result = check_source(file, source, error);
         if (result == 0)
-            result = new_entry(runtime, source, entry, error);
+            result = first_entry(runtime, source, entry, error);
         if (result != 0)
             return result;
     }
     if (add_link(runtime, *entry, file->linked) != 0)
-        return mrpc_error_set(error, MRPC_ENOMEM, "no memory for the marshal module of %s", file->name);
+        return refuse_memory(file->name, error);
     return 0;
 }
 
@@ -204,52 +220,52 @@ void mrpc_modules_release(mrpc_runtime *runtime, mrpc_module_entry *entry, const
 
 /* --- upgrade and rollback --- */
 
-int mrpc_modules_install(mrpc_runtime *runtime, const mrpc_module_source *source, mrpc_module_source *retired,
-                         mrpc_error *error)
+int mrpc_modules_install(mrpc_runtime *runtime, mrpc_module_version *version, mrpc_module_entry **entry,
+                         mrpc_module_source *retired, mrpc_error *error)
 {
-    const mrpc_module *module = source->module;
+    const mrpc_module *module = version->module;
     *retired = (mrpc_module_source){.path = ""};
-    mrpc_module_entry *entry = find_entry(runtime, module->file, &module->fingerprint);
-    if (entry == NULL && find_entry(runtime, module->file, NULL) != NULL)
+    *entry = find_entry(runtime, module->file, &module->fingerprint);
+    if (*entry == NULL && find_entry(runtime, module->file, NULL) != NULL)
         return mrpc_error_set(
             error, MRPC_EMISMATCH,
             "%s: its schema of %s is not the one in use (the fingerprints differ): build it from the same .proto "
             "with the same options",
-            source->path, module->file);
-    if (entry == NULL)
-        return new_entry(runtime, source, &entry, error);
-    if (module->codec_count < entry->codec_count)
-        return mrpc_error_set(error, MRPC_EINVAL, "%s has %u codecs where the module in use has %u", source->path,
-                              module->codec_count, entry->codec_count);
-    mrpc_module_version *version = add_version(runtime, entry, source);
-    if (version == NULL)
-        return mrpc_error_set(error, MRPC_ENOMEM, "no memory for another version of %s", module->file);
-    if (entry->previous != NULL)
-        drop_version(entry->previous, retired);
-    entry->previous = entry->current;
-    make_current(entry, version);
+            version->path, module->file);
+    if (*entry == NULL)
+        return new_entry(runtime, version, entry, error);
+    if (module->codec_count < (*entry)->codec_count)
+        return mrpc_error_set(error, MRPC_EINVAL, "%s has %u codecs where the module in use has %u", version->path,
+                              module->codec_count, (*entry)->codec_count);
+    add_version(*entry, version);
+    if ((*entry)->previous != NULL)
+        drop_version((*entry)->previous, retired);
+    (*entry)->previous = (*entry)->current;
+    make_current(*entry, version);
     runtime->engine.counters.module_swaps++;
     return 0;
 }
 
-int mrpc_modules_rollback(mrpc_runtime *runtime, const char *file, mrpc_error *error)
+int mrpc_modules_rollback(mrpc_runtime *runtime, const char *file, mrpc_module_entry **entry, mrpc_error *error)
 {
-    mrpc_module_entry *entry = find_entry(runtime, file, NULL);
-    if (entry == NULL)
+    *entry = find_entry(runtime, file, NULL);
+    if (*entry == NULL)
         return mrpc_error_set(error, MRPC_ENOENT,
                               "no marshal module of %s is in use: mrpcctl modules lists those that are", file);
-    if (entry->previous == NULL)
-        return mrpc_error_set(error, MRPC_ENOENT, "%s has no version before the current one", file);
-    mrpc_module_version *current = entry->current;
-    make_current(entry, entry->previous);
-    entry->previous = current;
+    if ((*entry)->previous == NULL)
+        return mrpc_error_set(error, MRPC_ENOENT,
+                              "%s has no version before the current one: there was no upgrade that could be undone",
+                              file);
+    mrpc_module_version *current = (*entry)->current;
+    make_current(*entry, (*entry)->previous);
+    (*entry)->previous = current;
     runtime->engine.counters.module_swaps++;
     return 0;
 }
 
 /* --- looking --- */
 
-static void describe(const mrpc_module_entry *entry, const mrpc_module_version *version, mrpc_module_info *info)
+void mrpc_modules_describe(const mrpc_module_entry *entry, const mrpc_module_version *version, mrpc_module_info *info)
 {
     memset(info, 0, sizeof *info);
     memcpy(info->file, entry->file, sizeof info->file);
@@ -259,6 +275,7 @@ static void describe(const mrpc_module_entry *entry, const mrpc_module_version *
     info->version = version->version;
     info->current = version == entry->current;
     info->messages = version->messages;
+    info->pause_ns = version->pause_ns;
 }
 
 size_t mrpc_modules_list(mrpc_runtime *runtime, mrpc_module_info *infos, size_t count)
@@ -266,13 +283,13 @@ size_t mrpc_modules_list(mrpc_runtime *runtime, mrpc_module_info *infos, size_t 
     size_t total = 0;
     for (const mrpc_module_entry *entry = runtime->modules.entries; entry != NULL; entry = entry->next) {
         if (total < count)
-            describe(entry, entry->current, &infos[total]);
+            mrpc_modules_describe(entry, entry->current, &infos[total]);
         total++;
         for (const mrpc_module_version *version = entry->newest; version != NULL; version = version->older) {
             if (version == entry->current)
                 continue;
             if (total < count)
-                describe(entry, version, &infos[total]);
+                mrpc_modules_describe(entry, version, &infos[total]);
             total++;
         }
     }

@@ -27,6 +27,8 @@ typedef struct mrpc_module_version {
     void *handle;
     uint32_t version;
     uint64_t messages;
+    uint64_t
+        pause_ns; /* for which the engine did nothing else when this was put in place; written by who measures it */
     char path[256];
     char stamp[MRPC_STAMP_SIZE];
 } mrpc_module_version;
@@ -73,16 +75,18 @@ MRPC_MUST_CHECK int mrpc_modules_acquire(mrpc_runtime *runtime, const mrpc_file 
  * another takes its place, because its memory may be about to go. */
 void mrpc_modules_release(mrpc_runtime *runtime, mrpc_module_entry *entry, const mrpc_file *file);
 
-/* Makes `source` the current version of its schema. *retired is what has to be unloaded now, off the engine (handle
- * NULL: nothing): the version before the previous one, which can't be rolled back to any more. Errors, after which
- * nothing has changed: EMISMATCH (a schema of that file is in use, but not this one), EINVAL (fewer codecs than
- * before), ENOMEM. */
-MRPC_MUST_CHECK int mrpc_modules_install(mrpc_runtime *runtime, const mrpc_module_source *source,
+/* Makes `version` the current one of its schema, and *entry what it is in. *retired is what has to be unloaded now, off
+ * the engine (handle NULL: nothing): the version before the previous one, which can't be rolled back to any more. Takes
+ * `version` when it succeeds. Errors, after which nothing has changed: EMISMATCH (a schema of that file is in use, but
+ * not this one), EINVAL (fewer codecs than before), ENOMEM (for the first version of a schema). */
+MRPC_MUST_CHECK int mrpc_modules_install(mrpc_runtime *runtime, mrpc_module_version *version, mrpc_module_entry **entry,
                                          mrpc_module_source *retired, mrpc_error *error);
 /* Makes the previous version of `file` current again, and the current one previous. ENOENT: no such file, or there is
  * none. */
-MRPC_MUST_CHECK int mrpc_modules_rollback(mrpc_runtime *runtime, const char *file, mrpc_error *error);
+MRPC_MUST_CHECK int mrpc_modules_rollback(mrpc_runtime *runtime, const char *file, mrpc_module_entry **entry,
+                                          mrpc_error *error);
 
+void mrpc_modules_describe(const mrpc_module_entry *entry, const mrpc_module_version *version, mrpc_module_info *info);
 /* Fills up to `count` infos, current versions first within each schema; returns how many there are. */
 size_t mrpc_modules_list(mrpc_runtime *runtime, mrpc_module_info *infos, size_t count);
 
@@ -97,6 +101,10 @@ static inline const mrpc_codec *mrpc_modules_codec(mrpc_module_entry *entry, uin
 }
 
 /* --- from any thread --- */
+
+/* What mrpc_modules_install() puts in place; made before, so that the engine need not pause for it. NULL: no memory.
+ * Until it is installed, freed with free(). */
+mrpc_module_version *mrpc_modules_new_version(const mrpc_module_source *source);
 
 /* Runs the finder when the file has no linked-in module and no entry yet. 0, or what the finder said. */
 MRPC_MUST_CHECK int mrpc_modules_ensure(mrpc_runtime *runtime, const mrpc_file *file, mrpc_error *error);

@@ -108,6 +108,7 @@ typedef struct service_change {
     const mrpc_service *service;
     mrpc_handlers *handlers; /* new; after the change: what is to be freed */
     int result;
+    uint64_t pause_ns; /* of a replacement */
 } service_change;
 
 static server_service *find_service(mrpc_server *server, const mrpc_service *service)
@@ -245,9 +246,8 @@ void mrpc_handlers_unpin(mrpc_handlers *handlers)
         free_server(engine_of(server), server);
 }
 
-static void replace_service(void *argument)
+static void replace_handlers(service_change *change)
 {
-    service_change *change = argument;
     server_service *entry = find_service(change->server, change->service);
     mrpc_module_entry *modules;
     change->result = entry == NULL ? MRPC_ENOENT : same_schema(entry->service, change->service) ? 0 : MRPC_EINVAL;
@@ -270,18 +270,35 @@ static void replace_service(void *argument)
         retire(old);
 }
 
-int mrpc_server_replace(mrpc_server *server, const mrpc_service *service, const mrpc_handler *handlers, void *state,
-                        void (*retired)(void *context), void *context)
+static void replace_service(void *argument)
 {
-    if (server == NULL || service == NULL || handlers == NULL)
-        return MRPC_EINVAL;
+    service_change *change = argument;
+    uint64_t begin = mrpc_engine_now(engine_of(change->server));
+    replace_handlers(change);
+    change->pause_ns = mrpc_engine_now(engine_of(change->server)) - begin;
+}
+
+int mrpc_server_replace_timed(mrpc_server *server, const mrpc_service *service, const mrpc_handler *handlers,
+                              void *state, void (*retired)(void *context), void *context, uint64_t *pause_ns)
+{
     service_change change = {
         .server = server, .service = service, .handlers = make_handlers(server, service, handlers, state)};
     if (change.handlers == NULL)
         return MRPC_ENOMEM;
     change.handlers->retired = retired;
     change.handlers->context = context;
-    return change_service(&change, replace_service);
+    int result = change_service(&change, replace_service);
+    *pause_ns += change.pause_ns;
+    return result;
+}
+
+int mrpc_server_replace(mrpc_server *server, const mrpc_service *service, const mrpc_handler *handlers, void *state,
+                        void (*retired)(void *context), void *context)
+{
+    if (server == NULL || service == NULL || handlers == NULL)
+        return MRPC_EINVAL;
+    uint64_t pause_ns = 0;
+    return mrpc_server_replace_timed(server, service, handlers, state, retired, context, &pause_ns);
 }
 
 /* --- addresses --- */

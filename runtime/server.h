@@ -59,8 +59,13 @@ struct mrpc_server {
     mrpc_task free_task;
     mrpc_waiter *freer;
     struct mrpc_host *hosts; /* service modules, once the server is being freed */
-    bool released; /* freed by the application; goes with the last call */
+    bool released;           /* freed by the application; goes with the last call */
 };
+
+/* As mrpc_server_replace(); adds to *pause_ns for how long the engine did nothing else. */
+MRPC_MUST_CHECK int mrpc_server_replace_timed(mrpc_server *server, const mrpc_service *service,
+                                              const mrpc_handler *handlers, void *state, void (*retired)(void *context),
+                                              void *context, uint64_t *pause_ns);
 
 void mrpc_handlers_unpin(mrpc_handlers *handlers);
 

@@ -7,18 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "runtime/host.h"
 #include "runtime/runtime.h"
 #include "upgrade/finder.h"
-
-static uint64_t now_ns(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
 
 /* --- on the engine: each is run by mrpc_engine_run_exclusive --- */
 
@@ -41,45 +33,41 @@ static void look_up_schema(void *argument)
 
 typedef struct module_change {
     mrpc_runtime *runtime;
-    const char *file;
-    mrpc_module_source source, retired;
+    const char *file;             /* to be rolled back */
+    mrpc_module_version *version; /* to be installed */
+    mrpc_module_source retired;
     mrpc_upgrade_report *report;
     mrpc_error *error;
     int result;
 } module_change;
 
-/* What the report says of the version that is current now. */
-static void describe_current(module_change *change)
+/* The end of the pause. */
+static void note_pause(module_change *change, mrpc_module_entry *entry, uint64_t begin)
 {
     mrpc_upgrade_report *report = change->report;
-    for (const mrpc_module_entry *entry = change->runtime->modules.entries; entry != NULL; entry = entry->next)
-        if (strcmp(entry->file, change->file) == 0) {
-            snprintf(report->name, sizeof report->name, "%s", entry->file);
-            snprintf(report->stamp, sizeof report->stamp, "%s", entry->current->stamp);
-            report->version = entry->current->version;
-        }
+    report->installed = mrpc_engine_now(&change->runtime->engine);
+    entry->current->pause_ns = report->installed - begin;
+    mrpc_modules_describe(entry, entry->current, &report->now);
 }
 
 static void install(void *argument)
 {
     module_change *change = argument;
-    uint64_t begin = now_ns();
-    change->result = mrpc_modules_install(change->runtime, &change->source, &change->retired, change->error);
+    mrpc_module_entry *entry;
+    uint64_t begin = mrpc_engine_now(&change->runtime->engine);
+    change->result = mrpc_modules_install(change->runtime, change->version, &entry, &change->retired, change->error);
     if (change->result == 0)
-        describe_current(change);
-    change->report->installed = now_ns();
-    change->report->held = change->report->installed - begin;
+        note_pause(change, entry, begin);
 }
 
 static void roll_back(void *argument)
 {
     module_change *change = argument;
-    uint64_t begin = now_ns();
-    change->result = mrpc_modules_rollback(change->runtime, change->file, change->error);
+    mrpc_module_entry *entry;
+    uint64_t begin = mrpc_engine_now(&change->runtime->engine);
+    change->result = mrpc_modules_rollback(change->runtime, change->file, &entry, change->error);
     if (change->result == 0)
-        describe_current(change);
-    change->report->installed = now_ns();
-    change->report->held = change->report->installed - begin;
+        note_pause(change, entry, begin);
 }
 
 /* --- on the thread that asks --- */
@@ -109,6 +97,21 @@ static int compare_with_current(mrpc_runtime *runtime, const mrpc_candidate *can
     return query.found ? mrpc_candidate_compare(candidate, &query.fingerprint, error) : 0;
 }
 
+/* Takes `loaded` in any case. */
+static int install_loaded(mrpc_runtime *runtime, mrpc_loaded *loaded, mrpc_upgrade_report *report, mrpc_error *error)
+{
+    const mrpc_module_source source = {.module = loaded->library.table, .path = loaded->path, .handle = loaded};
+    module_change change = {
+        .runtime = runtime, .version = mrpc_modules_new_version(&source), .report = report, .error = error};
+    int result = change.version == NULL
+                     ? mrpc_error_set(error, MRPC_ENOMEM, "no memory to put %s in place", loaded->path)
+                     : run_change(&change, install);
+    if (result != 0)
+        free(change.version);
+    (void)mrpc_loaded_free(result == 0 ? change.retired.handle : loaded, &report->left);
+    return result;
+}
+
 static int install_marshal(mrpc_runtime *runtime, mrpc_candidate *candidate, mrpc_upgrade_report *report,
                            mrpc_error *error)
 {
@@ -118,21 +121,12 @@ static int install_marshal(mrpc_runtime *runtime, mrpc_candidate *candidate, mrp
         result = mrpc_candidate_test(candidate, NULL, error);
     if (result == 0)
         result = mrpc_loaded_new(&loaded, candidate, error);
-    if (result != 0)
-        return result;
-    module_change change = {.runtime = runtime,
-                            .file = loaded->note.file,
-                            .source = {.module = loaded->library.table, .path = loaded->path, .handle = loaded},
-                            .report = report,
-                            .error = error};
-    result = run_change(&change, install);
-    (void)mrpc_loaded_free(result == 0 ? change.retired.handle : loaded, &report->left);
-    return result;
+    return result == 0 ? install_loaded(runtime, loaded, report, error) : result;
 }
 
 int mrpc_upgrade_install(mrpc_runtime *runtime, const char *path, mrpc_upgrade_report *report, mrpc_error *error)
 {
-    *report = (mrpc_upgrade_report){.began = now_ns()};
+    *report = (mrpc_upgrade_report){.began = mrpc_engine_now(&runtime->engine)};
     if (mrpc_engine_inside(&runtime->engine))
         return inside_error(error);
     mrpc_candidate candidate;
@@ -149,7 +143,7 @@ int mrpc_upgrade_install(mrpc_runtime *runtime, const char *path, mrpc_upgrade_r
 
 int mrpc_upgrade_rollback(mrpc_runtime *runtime, const char *name, mrpc_upgrade_report *report, mrpc_error *error)
 {
-    *report = (mrpc_upgrade_report){.began = now_ns()};
+    *report = (mrpc_upgrade_report){.began = mrpc_engine_now(&runtime->engine)};
     if (mrpc_engine_inside(&runtime->engine))
         return inside_error(error);
     if (mrpc_host_has(runtime, name))
@@ -158,16 +152,22 @@ int mrpc_upgrade_rollback(mrpc_runtime *runtime, const char *name, mrpc_upgrade_
     return run_change(&change, roll_back);
 }
 
-int mrpc_runtime_upgrade(mrpc_runtime *runtime, const char *path, mrpc_error *error)
+int mrpc_runtime_upgrade(mrpc_runtime *runtime, const char *path, mrpc_module_info *now, mrpc_error *error)
 {
     mrpc_upgrade_report report;
-    return mrpc_upgrade_install(runtime, path, &report, error);
+    int result = mrpc_upgrade_install(runtime, path, &report, error);
+    if (result == 0 && now != NULL)
+        *now = report.now;
+    return result;
 }
 
-int mrpc_runtime_rollback(mrpc_runtime *runtime, const char *file, mrpc_error *error)
+int mrpc_runtime_rollback(mrpc_runtime *runtime, const char *file, mrpc_module_info *now, mrpc_error *error)
 {
     mrpc_upgrade_report report;
-    return mrpc_upgrade_rollback(runtime, file, &report, error);
+    int result = mrpc_upgrade_rollback(runtime, file, &report, error);
+    if (result == 0 && now != NULL)
+        *now = report.now;
+    return result;
 }
 
 /* --- what the module table calls --- */

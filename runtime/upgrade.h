@@ -24,11 +24,8 @@ typedef struct mrpc_upgrade {
 
 /* What became of an upgrade. Times are of CLOCK_MONOTONIC, ns. */
 typedef struct mrpc_upgrade_report {
-    char name[256]; /* schema file, or name of the service module */
-    char stamp[MRPC_STAMP_SIZE];
-    uint32_t version;
+    mrpc_module_info now; /* what is in place; its pause is the time for which the engine did nothing else */
     uint64_t began, installed;
-    uint64_t held;   /* ns for which the engine did nothing else */
     mrpc_error left; /* the version that was unloaded stays mapped; code 0: it does not */
 } mrpc_upgrade_report;
 

@@ -82,7 +82,7 @@ static int load_marshal_modules(mrpc_runtime *runtime, const serve_list *list)
 {
     mrpc_error error;
     for (size_t i = 0; i < list->count; i++)
-        if (mrpc_runtime_upgrade(runtime, list->items[i], &error) != 0)
+        if (mrpc_runtime_upgrade(runtime, list->items[i], NULL, &error) != 0)
             return complain(&error);
     return 0;
 }

@@ -121,16 +121,24 @@ typedef struct mrpc_module_info {
     mrpc_fingerprint fingerprint;
     uint32_t version;      /* counts up from 1 for each schema file */
     bool current;          /* new messages use it */
-    uint64_t messages;     /* that it has handled */
+    uint64_t messages;     /* that it has handled; 0 for a service module */
+    uint64_t pause_ns;     /* for which the engine did nothing else when it was put in place; 0: it was the first */
 } mrpc_module_info;
 
-/* Replaces the marshal module of the schema that the file belongs to, after all checks of docs/ARCHITECTURE.md ("Upgrade"); blocks
- * for as long as they take, may be called from any thread but not from a handler; calls in flight go on. On refusal the old module goes
- * on and *error says why: EMODULE, EMISMATCH (fingerprint or ABI), EPERM (owner or mode of the file), ENOENT, ESYS. */
-MRPC_API MRPC_MUST_CHECK int mrpc_runtime_upgrade(mrpc_runtime *runtime, const char *path, mrpc_error *error);
+/* Replaces the marshal module of the schema that the file belongs to, or the service module of its name, after all checks
+ * of docs/ARCHITECTURE.md ("Upgrade"); blocks for as long as they take, may be called from any thread but not from a
+ * handler; calls in flight go on, and the engine pauses only while a pointer changes. *now, which may be NULL, is what is
+ * in place then, with the pause. On refusal the old module goes on and *error says why: EFORMAT, EMODULE, EMISMATCH
+ * (fingerprint or ABI), EPERM (owner or mode of the file), EINVAL, ENOENT, ELIMIT, ENOMEM, ESYS; EDEADLK (in a handler),
+ * EFORKED. */
+MRPC_API MRPC_MUST_CHECK int mrpc_runtime_upgrade(mrpc_runtime *runtime, const char *path, mrpc_module_info *now,
+                                                  mrpc_error *error);
 
-/* Puts the version before the current one of `file` (a schema file's name) back. ENOENT: there is none. */
-MRPC_API MRPC_MUST_CHECK int mrpc_runtime_rollback(mrpc_runtime *runtime, const char *file, mrpc_error *error);
+/* Puts the version before the current one of `file` (a schema file's or a service module's name) back, and the current
+ * one in its place: a second call undoes the first. *now as above. ENOENT: there is none; EDEADLK, EFORKED; for a
+ * service module also the errors of an upgrade. */
+MRPC_API MRPC_MUST_CHECK int mrpc_runtime_rollback(mrpc_runtime *runtime, const char *file, mrpc_module_info *now,
+                                                   mrpc_error *error);
 
 /* Fills up to `count` entries and returns how many there are in all. */
 MRPC_API size_t mrpc_runtime_modules(mrpc_runtime *runtime, mrpc_module_info *modules, size_t count);

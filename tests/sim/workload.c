@@ -53,8 +53,10 @@ static void swap_module(mrpc_timer *timer)
 {
     world *w = (world *)(void *)((char *)timer - offsetof(world, swap));
     mrpc_module_source retired, source = {.module = &w->builds[world_random(w, WORLD_BUILDS)], .path = ""};
-    mrpc_error error;
-    if (mrpc_modules_install(w->runtime, &source, &retired, &error) != 0)
+    mrpc_module_version *version = mrpc_modules_new_version(&source);
+    mrpc_module_entry *entry;
+    mrpc_error error = {0};
+    if (version == NULL || mrpc_modules_install(w->runtime, version, &entry, &retired, &error) != 0)
         world_fail(w, "a module was refused: %s", error.text);
     w->reached->swaps++;
     if (mrpc_runtime_now(w->runtime) < UINT64_C(60000000)) /* by then most calls are over */

@@ -389,7 +389,10 @@ static void install(void *argument)
     mrpc_module_source retired;
     mrpc_error error;
     const mrpc_module_source source = {.module = &other, .path = "/somewhere/echo.so"};
-    if (mrpc_modules_install(runtime, &source, &retired, &error) != 0)
+    mrpc_module_version *version = mrpc_modules_new_version(&source);
+    mrpc_module_entry *entry;
+    assert_non_null(version);
+    if (mrpc_modules_install(runtime, version, &entry, &retired, &error) != 0)
         print_error("%s\n", error.text);
 }
 
@@ -414,12 +417,12 @@ static void modules_are_replaced_and_rolled_back(void **state)
     assert_string_equal(infos[0].stamp, "other build");
     assert_string_equal(infos[0].path, "/somewhere/echo.so");
     assert_int_equal(infos[1].messages, 20);
-    assert_int_equal(mrpc_runtime_rollback(f.runtime, "echo.proto", &error), 0);
+    assert_int_equal(mrpc_runtime_rollback(f.runtime, "echo.proto", NULL, &error), 0);
     call_and_check(&f, 1);
     assert_int_equal(mrpc_runtime_modules(f.runtime, infos, 4), 2);
     assert_int_equal(infos[0].version, 1);
     assert_int_equal(infos[0].messages, 22);
-    assert_int_equal(mrpc_runtime_rollback(f.runtime, "nothing.proto", &error), MRPC_ENOENT);
+    assert_int_equal(mrpc_runtime_rollback(f.runtime, "nothing.proto", NULL, &error), MRPC_ENOENT);
     mrpc_counters counters = {.size = sizeof counters};
     mrpc_runtime_get_counters(f.runtime, &counters);
     assert_int_equal(counters.module_swaps, 2);

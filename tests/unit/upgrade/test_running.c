@@ -164,23 +164,29 @@ static void both_sides_are_upgraded_and_rolled_back(void **state)
     serve(say_hello);
     assert_string_equal(greet("x"), "x");
     is_current(server_runtime, "", 1);
-    ok(mrpc_runtime_upgrade(server_runtime, build_marshal("a.so", "build a"), &error), &error);
+    mrpc_module_info now = {0};
+    ok(mrpc_runtime_upgrade(server_runtime, build_marshal("a.so", "build a"), &now, &error), &error);
+    assert_string_equal(now.file, "hello.proto");
+    assert_string_equal(now.stamp, "build a");
+    assert_int_equal(now.version, 2);
+    assert_true(now.current);
+    assert_true(now.pause_ns > 0);
     is_current(server_runtime, "build a", 2);
-    ok(mrpc_runtime_upgrade(client_runtime, build_marshal("b.so", "build b"), &error), &error);
+    ok(mrpc_runtime_upgrade(client_runtime, build_marshal("b.so", "build b"), NULL, &error), &error);
     for (int i = 0; i < 10; i++)
         assert_string_equal(greet("y"), "y");
     assert_int_equal(messages_of(client_runtime, "build a"), 10);
     assert_int_equal(messages_of(server_runtime, "build b"), 10);
 
-    ok(mrpc_runtime_rollback(server_runtime, "hello.proto", &error), &error);
+    ok(mrpc_runtime_rollback(server_runtime, "hello.proto", NULL, &error), &error);
     is_current(server_runtime, "", 1);
     assert_string_equal(greet("z"), "z");
     assert_int_equal(messages_of(client_runtime, "build a"), 10);
-    ok(mrpc_runtime_rollback(server_runtime, "hello.proto", &error), &error);
+    ok(mrpc_runtime_rollback(server_runtime, "hello.proto", NULL, &error), &error);
     is_current(server_runtime, "build a", 2);
-    assert_int_equal(mrpc_runtime_rollback(server_runtime, "other.proto", &error), MRPC_ENOENT);
+    assert_int_equal(mrpc_runtime_rollback(server_runtime, "other.proto", NULL, &error), MRPC_ENOENT);
     assert_non_null(strstr(error.text, "other.proto"));
-    assert_int_equal(mrpc_runtime_rollback(client_runtime, "hello.proto", &error), 0);
+    assert_int_equal(mrpc_runtime_rollback(client_runtime, "hello.proto", NULL, &error), 0);
 }
 
 static void refusal_changes_nothing(void **state)
@@ -189,10 +195,10 @@ static void refusal_changes_nothing(void **state)
     mrpc_error error = {0};
     serve(say_hello);
     assert_string_equal(greet("x"), "x");
-    assert_int_equal(mrpc_runtime_upgrade(server_runtime, build_module("abi.so", "-DMODULE_ABI=5"), &error),
+    assert_int_equal(mrpc_runtime_upgrade(server_runtime, build_module("abi.so", "-DMODULE_ABI=5"), NULL, &error),
                      MRPC_EMISMATCH);
-    assert_int_equal(mrpc_runtime_upgrade(server_runtime, in_folder("none.so"), &error), MRPC_ENOENT);
-    assert_int_equal(mrpc_runtime_upgrade(server_runtime, "/dev/null", &error), MRPC_EINVAL);
+    assert_int_equal(mrpc_runtime_upgrade(server_runtime, in_folder("none.so"), NULL, &error), MRPC_ENOENT);
+    assert_int_equal(mrpc_runtime_upgrade(server_runtime, "/dev/null", NULL, &error), MRPC_EINVAL);
     is_current(server_runtime, "", 1);
     assert_string_equal(greet("y"), "y");
 }
@@ -202,7 +208,7 @@ static int inside_result;
 
 static void upgrade_inside(hello_Greeter_SayHello_call *call, const hello_HelloRequest *request, void *state)
 {
-    inside_result = mrpc_runtime_upgrade(server_runtime, in_folder("a.so"), &inside_error);
+    inside_result = mrpc_runtime_upgrade(server_runtime, in_folder("a.so"), NULL, &inside_error);
     say_hello(call, request, state);
 }
 
@@ -225,7 +231,7 @@ static void child_of_fork_is_refused(void **state)
     assert_string_equal(greet("x"), "x");
     pid_t pid = fork();
     if (pid == 0)
-        _exit(mrpc_runtime_upgrade(client_runtime, in_folder("a.so"), &error) == MRPC_EFORKED ? 0 : 1);
+        _exit(mrpc_runtime_upgrade(client_runtime, in_folder("a.so"), NULL, &error) == MRPC_EFORKED ? 0 : 1);
     int status = -1;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
@@ -272,7 +278,7 @@ static void many_swaps_under_load_lose_nothing(void **state)
     for (int i = 0; i < SWAPS; i++) {
         char name[16];
         snprintf(name, sizeof name, "%d.so", i / 2 % 3);
-        ok(mrpc_runtime_upgrade(i % 2 == 0 ? server_runtime : client_runtime, in_folder(name), &error), &error);
+        ok(mrpc_runtime_upgrade(i % 2 == 0 ? server_runtime : client_runtime, in_folder(name), NULL, &error), &error);
         wait_for_calls();
     }
     calls_go_on = false;
@@ -320,12 +326,16 @@ static void service_is_replaced_with_its_state(void **state)
     ok(mrpc_server_load(server, build_service("two.so", "-DSTAMP='\"two\"'"), &error), &error);
     assert_string_equal(greet("x"), "two x 2");
     wait_until_unmapped("mrpc:one.so");
+    mrpc_module_info now = {0};
     ok(mrpc_runtime_upgrade(server_runtime, build_service("three.so", "-DSTAMP='\"three\"' -DFORMAT='\"calls 2\"'"),
-                            &error),
+                            &now, &error),
        &error);
+    assert_string_equal(now.stamp, "three");
+    assert_int_equal(now.version, 3);
+    assert_true(now.pause_ns > 0);
     assert_string_equal(greet("x"), "three x 1"); /* another format: another state */
     wait_until_unmapped("mrpc:two.so");
-    ok(mrpc_runtime_rollback(server_runtime, "hello", &error), &error);
+    ok(mrpc_runtime_rollback(server_runtime, "hello", NULL, &error), &error);
     assert_string_equal(greet("x"), "two x 1");
     wait_until_unmapped("mrpc:three.so");
 }
@@ -404,8 +414,8 @@ static void bad_service_modules_are_refused(void **state)
     is_refused(build_service("start.so", "-DSTART_FAILS -DFORMAT='\"calls 2\"'"), MRPC_EMODULE, "there is no moon");
     connect_client();
     assert_string_equal(greet("x"), "one x 1");
-    assert_int_equal(mrpc_runtime_upgrade(server_runtime, in_folder("other.so"), &error), MRPC_ENOENT);
-    assert_int_equal(mrpc_runtime_rollback(server_runtime, "hello", &error), MRPC_ENOENT);
+    assert_int_equal(mrpc_runtime_upgrade(server_runtime, in_folder("other.so"), NULL, &error), MRPC_ENOENT);
+    assert_int_equal(mrpc_runtime_rollback(server_runtime, "hello", NULL, &error), MRPC_ENOENT);
     assert_string_equal(greet("x"), "one x 2");
 }
 
