@@ -46,10 +46,12 @@ typedef struct swap_window {
     uint64_t begin, end;
 } swap_window;
 
-typedef struct gap_summary {
-    size_t swaps;
-    uint32_t around, without; /* µs; the longest around a swap, and in windows of the same length without one */
-} gap_summary;
+/* The longest gap in each window around a swap, and in one of the same length without a swap; µs. */
+typedef struct gap_samples {
+    size_t swaps, count; /* all of them, and those that could be compared */
+    uint64_t length;     /* of all windows around a swap, ns */
+    uint32_t around[SWAP_LIMIT], without[SWAP_LIMIT];
+} gap_samples;
 
 static size_t read_swaps(const char *path, swap_window *windows, size_t limit)
 {
@@ -71,23 +73,24 @@ static bool touches_swap(const swap_window *windows, size_t count, uint64_t begi
     return false;
 }
 
-/* For each swap, the window of the same length that lies half-way to the next one. */
-static gap_summary summarize_gaps(const kv_timeline *timeline, const swap_window *windows, size_t count, uint64_t end)
+/* Each swap is compared with the window of the same length that lies half-way to the next one. A swap whose other
+ * window would touch a swap is left out on both sides: the same number of windows of the same lengths is compared. */
+static void compare_gaps(const kv_timeline *timeline, const swap_window *windows, size_t count, uint64_t end,
+                         gap_samples *samples)
 {
-    gap_summary summary = {.swaps = count};
+    samples->swaps = count;
     for (size_t i = 0; i < count; i++) {
-        uint32_t gap = kv_timeline_gap(timeline, windows[i].begin, windows[i].end);
-        if (gap > summary.around)
-            summary.around = gap;
         uint64_t length = windows[i].end - windows[i].begin, next = i + 1 < count ? windows[i + 1].begin : end;
-        uint64_t begin = windows[i].end + (next > windows[i].end + length ? (next - windows[i].end - length) / 2 : 0);
+        if (next < windows[i].end + length)
+            continue;
+        uint64_t begin = windows[i].end + (next - windows[i].end - length) / 2;
         if (touches_swap(windows, count, begin, begin + length))
             continue;
-        gap = kv_timeline_gap(timeline, begin, begin + length);
-        if (gap > summary.without)
-            summary.without = gap;
+        samples->around[samples->count] = kv_timeline_gap(timeline, windows[i].begin, windows[i].end);
+        samples->without[samples->count] = kv_timeline_gap(timeline, begin, begin + length);
+        samples->length += length;
+        samples->count++;
     }
-    return summary;
 }
 
 /* --- threads --- */
@@ -191,17 +194,22 @@ static void print_stamps(FILE *out, mrpc_runtime *runtime)
         fprintf(out, "stamp %s %" PRIu64 "\n", stamps[i].stamp[0] != '\0' ? stamps[i].stamp : "-", stamps[i].messages);
 }
 
-static bool write_report(const load_run *run, const load_result *result, const gap_summary *gaps, const char *path)
+static bool write_report(const load_run *run, const load_result *result, const gap_samples *gaps, const char *path)
 {
     FILE *out = path != NULL ? fopen(path, "we") : NULL;
     if (out == NULL)
         return path == NULL;
     fprintf(out, "calls %" PRIu64 "\nfailed %" PRIu64 "\nwrong %" PRIu64 "\nrate %.0f\n", result->calls, result->failed,
             result->wrong, (double)result->calls / result->seconds);
-    fprintf(out, "p50_us %.1f\np99_us %.1f\n", (double)kv_histogram_quantile(&result->histogram, 0.5) / 1000,
-            (double)kv_histogram_quantile(&result->histogram, 0.99) / 1000);
-    fprintf(out, "watched %" PRIu64 "\nmegabytes %.0f\nswaps %zu\ngap_around_us %u\ngap_without_us %u\n",
-            run->watcher.events, (double)result->bytes / 1e6, gaps->swaps, gaps->around, gaps->without);
+    fprintf(out, "p50_us %.1f\np99_us %.1f\np999_us %.1f\n",
+            (double)kv_histogram_quantile(&result->histogram, 0.5) / 1000,
+            (double)kv_histogram_quantile(&result->histogram, 0.99) / 1000,
+            (double)kv_histogram_quantile(&result->histogram, 0.999) / 1000);
+    fprintf(out, "watched %" PRIu64 "\nmegabytes %.0f\nswaps %zu\ngap_windows %zu\n", run->watcher.events,
+            (double)result->bytes / 1e6, gaps->swaps, gaps->count);
+    fprintf(out, "gap_window_ms %.0f\n", gaps->count > 0 ? (double)gaps->length / (double)gaps->count / 1e6 : 0);
+    for (size_t i = 0; i < gaps->count; i++)
+        fprintf(out, "gap_us %u %u\n", gaps->around[i], gaps->without[i]);
     print_stamps(out, run->runtime);
     return fclose(out) == 0;
 }
@@ -210,24 +218,26 @@ static int conclude(load_run *run, const kv_load_options *options)
 {
     load_result *result = calloc(1, sizeof *result);
     swap_window *windows = calloc(SWAP_LIMIT, sizeof *windows);
+    gap_samples *gaps = calloc(1, sizeof *gaps);
     int status = 1;
-    if (result != NULL && windows != NULL) {
+    if (result != NULL && windows != NULL && gaps != NULL) {
         uint64_t end = kv_now();
         result->seconds = (double)(end - run->load.timeline->start) / 1e9;
         add_up(run, result);
         size_t count = read_swaps(options->swaps, windows, SWAP_LIMIT);
-        gap_summary gaps = summarize_gaps(run->load.timeline, windows, count, end);
+        compare_gaps(run->load.timeline, windows, count, end, gaps);
         printf("%" PRIu64 " calls, %" PRIu64 " failed, %" PRIu64
                " wrong, %.0f calls/s, %.0f MB/s, p50 %.1f us, p99 %.1f us, %" PRIu64 " changes watched\n",
                result->calls, result->failed, result->wrong, (double)result->calls / result->seconds,
                (double)result->bytes / 1e6 / result->seconds,
                (double)kv_histogram_quantile(&result->histogram, 0.5) / 1000,
                (double)kv_histogram_quantile(&result->histogram, 0.99) / 1000, run->watcher.events);
-        bool written = write_report(run, result, &gaps, options->report);
+        bool written = write_report(run, result, gaps, options->report);
         if (!written)
             fprintf(stderr, "kv_client: cannot write %s\n", options->report);
         status = result->failed != 0 || result->wrong != 0 || !written;
     }
+    free(gaps);
     free(windows);
     free(result);
     return status;
