@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -58,6 +59,27 @@ static void print_usage(FILE *out)
 
 /* --- talking --- */
 
+/* What may be wrong, and what to do, when connect() has failed. */
+static const char *hint_for(const char *path, int failure)
+{
+    struct stat status;
+    if (stat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
+        return "; it is not a socket: name the path that the program's MRPC_CONTROL or option `control` has";
+    switch (failure) {
+    case ENOENT:
+    case ENOTDIR:
+        return "; is the program running, with MRPC_CONTROL or the option `control` set to this path?";
+    case ECONNREFUSED:
+        return "; the program that made it has ended: start it again";
+    case EACCES:
+        return "; only root and the user of the program may use it: run mrpcctl as one of them";
+    case EAGAIN:
+        return "; the program does not take the connection: is it stopped?";
+    default:
+        return "";
+    }
+}
+
 static int reach(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -72,12 +94,9 @@ static int reach(const char *path)
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 &&
         connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
         return fd;
-    const char *hint = errno == ENOENT
-                           ? "; is the program running, with MRPC_CONTROL or the option `control` set to this path?"
-                       : errno == ECONNREFUSED ? "; the program that made it has ended"
-                       : errno == EACCES       ? "; only root and the user of the program may use it"
-                                               : "";
-    fprintf(stderr, "mrpcctl: cannot reach the control socket %s: %s%s\n", path, strerror(errno), hint);
+    int failure = errno;
+    fprintf(stderr, "mrpcctl: cannot reach the control socket %s: %s%s\n", path, strerror(failure),
+            hint_for(path, failure));
     if (fd >= 0)
         close(fd);
     return -1;
