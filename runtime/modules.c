@@ -251,7 +251,7 @@ int mrpc_modules_rollback(mrpc_runtime *runtime, const char *file, mrpc_module_e
     *entry = find_entry(runtime, file, NULL);
     if (*entry == NULL)
         return mrpc_error_set(error, MRPC_ENOENT,
-                              "no marshal module of %s is in use: mrpcctl modules lists those that are", file);
+                              "there is no module %s here: mrpcctl modules lists those that are in use", file);
     if ((*entry)->previous == NULL)
         return mrpc_error_set(error, MRPC_ENOENT,
                               "%s has no version before the current one: there was no upgrade that could be undone",

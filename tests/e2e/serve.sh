@@ -4,11 +4,6 @@
 # state is handed over, and the old build is unloaded then
 . "$top_srcdir/tests/e2e/common.sh"
 
-build_service() {
-    $CC -shared -fPIC -fvisibility=hidden -O1 -DSTAMP="\"$2\"" -I"$top_srcdir/include" -I"$top_srcdir/examples" -I"$top_builddir/gen" -o "$1" \
-        "$top_srcdir/examples/kv_module.c" "$top_srcdir/examples/kv_service.c" "$top_srcdir/examples/kv_streams.c" \
-        "$top_srcdir/examples/kv_watch.c" "$top_srcdir/examples/kv_store.c" "$top_builddir/gen/kv.mrpc.c" || exit 99
-}
 mkdir "$work/modules"
 build_module "$work/modules/kv.marshal.so" found
 build_module "$work/other.so" other

@@ -30,6 +30,9 @@ is_refused() {
 
 serves linked
 expect "linked-in module" - "$(current)"
+answer=$("$mrpcctl" rollback kv.proto 2>&1)
+expect "status of a rollback before any upgrade" 1 $?
+expect_words "rollback before any upgrade" "no upgrade that could be undone" "$answer"
 
 expect "upgraded to" one "$("$mrpcctl" upgrade "$work/one.so" | column stamp 1)"
 serves one
@@ -39,6 +42,13 @@ serves two
 expect "rolled back to" one "$("$mrpcctl" rollback kv.proto | column stamp 1)"
 serves rollback
 expect "module now" one "$(current)"
+expect "rolled back once more, to" two "$("$mrpcctl" rollback kv.proto | column stamp 1)"
+expect "module after two rollbacks" two "$(current)"
+expect "and again, to" one "$("$mrpcctl" rollback kv.proto | column stamp 1)"
+[ "$("$mrpcctl" modules | column pause_ns 1)" -gt 0 ] || fail "the pause of the last swap is not shown"
+[ "$("$mrpcctl" rollback kv.proto | column pause_ns 1)" -gt 0 ] || fail "the pause of a rollback is not told"
+"$mrpcctl" rollback kv.proto >/dev/null || fail "a fourth rollback is refused"
+serves "rollbacks"
 handled=$("$mrpcctl" modules | awk '$5 == "current" { print $6 }')
 [ "$handled" -gt 0 ] || fail "the loaded module has handled no message"
 
@@ -71,20 +81,35 @@ is_refused "symbolic link" "$work/link.so" one
 echo text >"$work/text.so"
 is_refused "not a shared object" "$work/text.so" one
 is_refused "no file" "$work/none.so" one
+mkdir "$work/folder.so"
+is_refused "not a regular file" "$work/folder.so" one
+is_refused "is a program" /bin/true one
+if [ "$(id -u)" = 0 ]; then
+    cp "$work/two.so" "$work/foreign.so"
+    chown 65534 "$work/foreign.so"
+    is_refused "belongs to user 65534" "$work/foreign.so" one
+fi
 serves "after refusals"
 
 # what else mrpcctl says
 "$mrpcctl" --json modules | grep -q '"stamp": "one"' || fail "--json does not show the module"
 expect_words counters calls_accepted "$("$mrpcctl" counters)"
-[ "$("$mrpcctl" counters | awk '$1 == "module_swaps" { print $2 }')" = 3 ] || fail "three swaps were not counted"
+[ "$("$mrpcctl" counters | awk '$1 == "module_swaps" { print $2 }')" = 7 ] || fail "the seven swaps were not counted"
 answer=$("$mrpcctl" rollback none.proto 2>&1)
 expect "status of a rollback of nothing" 1 $?
 expect_words "rollback of nothing" none.proto "$answer"
 answer=$("$mrpcctl" -s "$work/nowhere" modules 2>&1)
 expect "status without a socket" 3 $?
 expect_words "missing socket" "$work/nowhere" "$answer"
-"$mrpcctl" upgrade >/dev/null 2>&1
-expect "status of wrong usage" 2 $?
+answer=$("$mrpcctl" -s "$work/two.so" modules 2>&1)
+expect "status with a file in place of a socket" 3 $?
+expect_words "file in place of a socket" "not a socket" "$answer"
+for words in "" "upgrade" "rollback" "modules more" "nonsense" "--nonsense" "-s"; do
+    "$mrpcctl" $words >/dev/null 2>&1
+    expect "status of mrpcctl $words" 2 $?
+done
+(unset MRPC_CONTROL && "$mrpcctl" modules >/dev/null 2>&1)
+expect "status without MRPC_CONTROL and -s" 2 $?
 
 # only the current module and the one for rollback are mapped
 for stamp in 1 2 3 4; do
@@ -95,4 +120,16 @@ mapped=$(grep -o 'memfd:mrpc:[a-z]*.so' "/proc/$server/maps" | sort -u | wc -l)
 serves end
 stop "$server"
 [ ! -e "$socket" ] || fail "the control socket was left behind"
+
+# a program that was killed leaves its socket, and the next one takes its place
+start server "$top_builddir/examples/kv_server" tcp://127.0.0.1:0
+kill -9 "$process"
+wait "$process" 2>/dev/null
+servers=
+answer=$("$mrpcctl" modules 2>&1)
+expect "status with a dead program" 3 $?
+expect_words "dead program" "has ended" "$answer"
+start server "$top_builddir/examples/kv_server" tcp://127.0.0.1:0
+"$mrpcctl" modules >/dev/null || fail "the control socket of a program that was killed is in the way"
+stop "$process"
 [ "$failures" = 0 ]
