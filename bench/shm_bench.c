@@ -280,6 +280,7 @@ static void open_end(end *e, const mode *m, bench_kind kind, bool answers)
                                       .counters = &e->counters,
                                       .options = {.size = sizeof e->setup.options,
                                                   .max_message = 64 << 20,
+                                                  .max_unfinished = 256 << 20,
                                                   .chunk = 65536,
                                                   .shm_data = 4 << 20,
                                                   .shm_references = 256 << 20}};

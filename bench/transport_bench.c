@@ -290,6 +290,7 @@ static mrpc_transport_setup make_setup(side *s, mrpc_poller poller)
         .counters = &s->counters,
         .options = {.size = sizeof(mrpc_connection_options),
                     .max_message = 64 << 20,
+                    .max_unfinished = 256 << 20,
                     .chunk = CHUNK,
                     .congestion = "reno"},
     };

@@ -9,6 +9,7 @@
 
 #include "runtime/dispatch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/channel.h"
@@ -55,18 +56,26 @@ static int take_message(mrpc_session *session, mrpc_call *call, const mrpc_incom
     return 0;
 }
 
-/* A message that the transport refused to keep ends its call. */
-static void refuse(mrpc_session *session, mrpc_call *call, int reason)
+void mrpc_session_refusal(const mrpc_session *session, int refused, char text[MRPC_REFUSAL])
 {
-    if (reason == MRPC_ELIMIT)
-        mrpc_call_end(call, false, MRPC_RESOURCE_EXHAUSTED,
-                      "a message of %s came that is larger than %llu bytes: raise connection.max_message",
-                      call->method->full_name, (unsigned long long)session->max_message);
+    if (refused == MRPC_ELIMIT)
+        snprintf(text, MRPC_REFUSAL, "it is larger than %llu bytes: raise connection.max_message",
+                 (unsigned long long)session->max_message);
+    else if (refused == MRPC_EAGAIN)
+        snprintf(text, MRPC_REFUSAL,
+                 "more than %llu bytes of unfinished messages came at once: raise connection.max_unfinished",
+                 (unsigned long long)session->max_unfinished);
     else
-        mrpc_call_end(
-            call, false, MRPC_RESOURCE_EXHAUSTED,
-            "no memory for a large message of %s: the receive heap is full or reached mrpc_runtime_options.heap_limit",
-            call->method->full_name);
+        snprintf(text, MRPC_REFUSAL, "the receive heap is full or reached mrpc_runtime_options.heap_limit");
+}
+
+/* A message that the transport refused to keep ends its call. */
+static void refuse(mrpc_session *session, mrpc_call *call, int refused)
+{
+    char reason[MRPC_REFUSAL];
+    mrpc_session_refusal(session, refused, reason);
+    mrpc_call_end(call, false, MRPC_RESOURCE_EXHAUSTED, "a message of %s came and was refused: %s",
+                  call->method->full_name, reason);
 }
 
 static bool one_message_only(const mrpc_call *call)

@@ -18,10 +18,11 @@ typedef struct hello {
     uint32_t calls;
     uint64_t message;
     uint64_t window;
-    uint64_t reserved[3];
+    uint64_t unfinished;
+    uint64_t reserved[2];
 } hello;
 
-static_assert(sizeof(hello) == 64 && offsetof(hello, window) == 32, "HELLO is laid out as docs/PROTOCOL.md says");
+static_assert(sizeof(hello) == 64 && offsetof(hello, unfinished) == 40, "HELLO is laid out as docs/PROTOCOL.md says");
 
 static const char magic[8] = {'m', 'R', 'P', 'C', '\r', '\n', '\x1a', '\n'};
 
@@ -33,7 +34,8 @@ void mrpc_hello_send(mrpc_session *session)
                   .chunk = session->chunk,
                   .calls = session->max_calls,
                   .message = session->max_message,
-                  .window = session->window};
+                  .window = session->window,
+                  .unfinished = session->max_unfinished};
     memcpy(mine.magic, magic, sizeof magic);
     const mrpc_frame header = {.type = FRAME_HELLO, .block = sizeof mine};
     mrpc_session_control(session, &header, &mine, sizeof mine);
@@ -51,7 +53,8 @@ int mrpc_hello_receive(mrpc_session *session, const mrpc_incoming *incoming)
         return mrpc_session_break(session, MRPC_EMISMATCH,
                                   "it speaks versions %u to %u of the protocol and this side %d: upgrade the older one",
                                   peer.minimum, peer.version, PROTOCOL_VERSION);
-    if (peer.chunk < LEAST_CHUNK || peer.calls == 0 || peer.message == 0 || peer.window == 0 || peer.window > INT64_MAX)
+    if (peer.chunk < LEAST_CHUNK || peer.calls == 0 || peer.message == 0 || peer.unfinished < peer.message ||
+        peer.window == 0 || peer.window > INT64_MAX)
         return mrpc_session_break(session, MRPC_EPROTO, "a limit in its HELLO is out of range");
     session->peer_calls = peer.calls;
     session->peer_message = peer.message;

@@ -58,6 +58,11 @@ int mrpc_connection_options_check(mrpc_connection_options *checked, const mrpc_c
     if (checked->send_buffer > INT32_MAX)
         return out_of_range(error, "send_buffer", checked->send_buffer, 0, INT32_MAX);
     if (checked->receive_buffer > INT32_MAX)
+    checked->max_unfinished = or_default(given->max_unfinished, UINT64_C(256) << 20);
+    if (given->max_unfinished == 0 && checked->max_unfinished < checked->max_message)
+        checked->max_unfinished = checked->max_message;
         return out_of_range(error, "receive_buffer", checked->receive_buffer, 0, INT32_MAX);
     return 0;
 }
+    if (checked->max_unfinished < checked->max_message || checked->max_unfinished > INT64_MAX)
+        return out_of_range(error, "max_unfinished", checked->max_unfinished, checked->max_message, INT64_MAX);

@@ -216,12 +216,11 @@ static int start_call(opening *open, const mrpc_incoming *incoming)
 /* False: the call is refused before it is looked at. */
 static bool may_open(const opening *open, const mrpc_incoming *incoming)
 {
+    char reason[MRPC_REFUSAL];
     if (incoming->refused != 0) {
-        mrpc_session_refuse(
-            open->session, open->header->call, MRPC_RESOURCE_EXHAUSTED,
-            "the request is larger than the %llu bytes that the server accepts, or its receive heap is full: raise "
-            "connection.max_message or mrpc_runtime_options.heap_limit there",
-            (unsigned long long)open->session->max_message);
+        mrpc_session_refusal(open->session, incoming->refused, reason);
+        mrpc_session_refuse(open->session, open->header->call, MRPC_RESOURCE_EXHAUSTED, "the request was refused: %s",
+                            reason);
         return false;
     }
     if (open->session->draining)

@@ -72,6 +72,7 @@ static mrpc_session *new_session(mrpc_runtime *runtime, const mrpc_transport *tr
     session->transport = transport;
     session->max_calls = options->max_calls;
     session->max_message = options->max_message;
+    session->max_unfinished = options->max_unfinished;
     session->window = options->window;
     session->chunk = options->chunk;
     session->deferred_end = &session->deferred;

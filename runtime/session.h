@@ -55,7 +55,7 @@ struct mrpc_session {
     uint32_t last_number; /* highest call number so far */
     uint32_t attached;    /* calls that point here */
     uint32_t max_calls;   /* that we accept */
-    uint64_t window, max_message;
+    uint64_t window, max_message, max_unfinished;
     uint32_t chunk;
     uint32_t peer_calls;
     uint64_t peer_window, peer_message;

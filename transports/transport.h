@@ -52,7 +52,8 @@ typedef struct mrpc_incoming {
     mrpc_arena *arena;         /* where head and extents lie: the callee owns it from now on. NULL: head is in the transport's buffer,
                                   private to this process, valid and writable until the callee returns, and there are no extents */
     const mrpc_extent *extents;/* header->extents of them; the array is valid until the callee returns */
-    int refused;               /* 0; or MRPC_ELIMIT (larger than max_message) or MRPC_ENOMEM (the receive heap is full): the message is dropped
+    int refused;               /* 0; or MRPC_ELIMIT (larger than max_message), MRPC_EAGAIN (more than max_unfinished is under way) or
+                                  MRPC_ENOMEM (the receive heap is full): the message is dropped
                                   on arrival, head, arena and extents are NULL; the connection goes on, and the callee ends the call */
 } mrpc_incoming;
 

@@ -11,6 +11,7 @@ RUNTIME_TESTS = \
 	tests/unit/test_runtime_death \
 	tests/unit/test_runtime_failures \
 	tests/unit/test_runtime_connections \
+	tests/unit/test_runtime_hostile \
 	tests/unit/test_runtime_threads \
 	tests/unit/test_runtime_misc
 check_PROGRAMS += $(RUNTIME_TESTS)
@@ -36,6 +37,10 @@ tests_unit_test_runtime_failures_LDFLAGS = $(WRAP_ALLOCATIONS)
 tests_unit_test_runtime_connections_SOURCES = tests/unit/test_runtime_connections.c $(RUNTIME_FIXTURE)
 nodist_tests_unit_test_runtime_connections_SOURCES = $(ECHO_FILES)
 tests_unit_test_runtime_connections_LDADD = $(TEST_LDADD)
+
+tests_unit_test_runtime_hostile_SOURCES = tests/unit/test_runtime_hostile.c $(RUNTIME_FIXTURE) $(SHM_FORGED)
+nodist_tests_unit_test_runtime_hostile_SOURCES = $(ECHO_FILES)
+tests_unit_test_runtime_hostile_LDADD = $(TEST_LDADD)
 
 tests_unit_test_runtime_threads_SOURCES = tests/unit/test_runtime_threads.c $(RUNTIME_FIXTURE)
 nodist_tests_unit_test_runtime_threads_SOURCES = $(ECHO_FILES)

@@ -160,6 +160,7 @@ void shm_pair_listen(shm_pair *pair)
     mrpc_error error = {0};
     mrpc_connection_options defaults = {.size = sizeof defaults,
                                         .max_message = 64 << 20,
+                                        .max_unfinished = 64 << 20,
                                         .chunk = 64 << 10,
                                         .shm_data = 4 << 20,
                                         .shm_references = 256 << 20};

@@ -275,6 +275,7 @@ static void at_the_limit_references_become_copies(void **state)
     memset(&pair, 0, sizeof pair);
     pair.options = (mrpc_connection_options){.size = sizeof pair.options,
                                              .max_message = 64 << 20,
+                                             .max_unfinished = 256 << 20,
                                              .chunk = 64 << 10,
                                              .shm_data = 1 << 20,
                                              .shm_references = 3 << 20};
@@ -302,6 +303,7 @@ static void the_option_copies_references_in(void **state)
     memset(&pair, 0, sizeof pair);
     pair.options = (mrpc_connection_options){.size = sizeof pair.options,
                                              .max_message = 64 << 20,
+                                             .max_unfinished = 256 << 20,
                                              .chunk = 64 << 10,
                                              .shm_references = 256 << 20,
                                              .shm_copy = true};

@@ -26,50 +26,14 @@
 #include <cmocka.h>
 
 #include "failing_alloc.h"
+#include "shm_forged.h"
 #include "shm_pair.h"
 #include "transports/shm/packet.h"
 
-enum { DATA = SHM_DATA_MIN, SEGMENT = 1 << 20 };
-#define KEY UINT64_C(0x1234567890abcdef)
-
-/* The forged client. */
-typedef struct forged {
-    int socket, wake, ring, segment;
-    mrpc_shm_control *control;
-    char *data;
-    uint64_t head;
-    uint64_t mark; /* of the next record */
-} forged;
+enum { DATA = FORGED_DATA, SEGMENT = 1 << 20 };
 
 static shm_pair pair;
-static forged peer;
-
-static int make_memfd(size_t size, int seals)
-{
-    int fd = memfd_create("forged", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    assert_true(fd >= 0);
-    assert_int_equal(ftruncate(fd, (off_t)size), 0);
-    if (seals != 0)
-        assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
-    return fd;
-}
-
-static int dial(void)
-{
-    mrpc_shm_address address;
-    struct sockaddr_un where;
-    assert_int_equal(mrpc_shm_address_parse(&address, pair.name, NULL), 0);
-    socklen_t length = mrpc_shm_address_socket(&address, &where);
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&where, length), 0);
-    return fd;
-}
-
-static mrpc_shm_packet hello(void)
-{
-    return (mrpc_shm_packet){.kind = SHM_HELLO, .data = DATA, .chunk = 65536, .loans = SHM_LOANS, .key = KEY};
-}
+static shm_forged peer;
 
 static void run(int rounds)
 {
@@ -79,25 +43,13 @@ static void run(int rounds)
 /* A peer that has greeted properly. */
 static void forge(void)
 {
-    peer = (forged){.socket = dial(), .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .mark = KEY, .segment = -1};
-    peer.ring = make_memfd(SHM_CONTROL + DATA, F_SEAL_SHRINK | F_SEAL_GROW);
-    char *map = mmap(NULL, SHM_CONTROL + DATA, PROT_READ | PROT_WRITE, MAP_SHARED, peer.ring, 0);
-    assert_true(map != MAP_FAILED);
-    peer.control = (mrpc_shm_control *)(void *)map;
-    peer.data = map + SHM_CONTROL;
-    mrpc_shm_packet packet = hello();
-    assert_int_equal(mrpc_shm_packet_send(peer.socket, &packet, (int[]){peer.ring, peer.wake}, 2), 0);
+    shm_forged_open(&peer, pair.name);
     shm_pair_until(&pair, &pair.server.opened, 1);
 }
 
 static void forget(void)
 {
-    close(peer.socket);
-    close(peer.wake);
-    close(peer.ring);
-    if (peer.segment >= 0)
-        close(peer.segment);
-    munmap(peer.control, SHM_CONTROL + DATA);
+    shm_forged_close(&peer);
 }
 
 static void close_server_end(void)
@@ -109,29 +61,14 @@ static void close_server_end(void)
     pair.server.reason.code = 0;
 }
 
-/* Bytes and confirmed bytes as a record's word has them. */
-static uint64_t make_word(uint64_t bytes, uint64_t consumed)
-{
-    return consumed / SHM_LINE << SHM_BYTES_BITS | bytes / 8;
-}
-
 static void write_record(uint64_t mark, uint64_t word, const mrpc_frame *frame, const void *payload, size_t size)
 {
-    char *place = peer.data + peer.head % DATA;
-    memcpy(place + 8, &word, 8);
-    memcpy(place + 16, frame, sizeof *frame);
-    if (size > 0)
-        memcpy(place + 48, payload, size);
-    atomic_store((_Atomic uint64_t *)(void *)place, mark);
-    assert_true(write(peer.wake, &(uint64_t){1}, 8) == 8);
+    shm_forged_record(&peer, mark, word, frame, payload, size);
 }
 
-/* A proper record. */
 static void send_frame(const mrpc_frame *frame, const void *payload, size_t size)
 {
-    write_record(peer.mark, make_word(SHM_RECORD_MIN + size, 0), frame, payload, size);
-    peer.mark += SHM_STEP;
-    peer.head += mrpc_shm_pad(SHM_RECORD_MIN + size);
+    shm_forged_send(&peer, frame, payload, size);
 }
 
 /* The listener still takes proper clients. */
@@ -173,7 +110,7 @@ typedef struct greeting {
 static void check_greeting(const greeting *g)
 {
     unsigned before = count_descriptors();
-    int fd = dial();
+    int fd = shm_forged_dial(pair.name);
     mrpc_shm_packet packet = g->packet, answer;
     int descriptors[SHM_DESCRIPTORS];
     if (g->cut > 0)
@@ -195,14 +132,15 @@ static void check_greeting(const greeting *g)
 static void false_greetings_are_refused_with_a_reason(void **state)
 {
     (void)state;
-    int good = make_memfd(SHM_CONTROL + DATA, F_SEAL_SHRINK | F_SEAL_GROW);
-    int unsealed = make_memfd(SHM_CONTROL + DATA, 0), can_shrink = make_memfd(SHM_CONTROL + DATA, F_SEAL_GROW);
-    int can_grow = make_memfd(SHM_CONTROL + DATA, F_SEAL_SHRINK);
-    int small = make_memfd(DATA, F_SEAL_SHRINK | F_SEAL_GROW);
+    int good = shm_forged_memfd(SHM_CONTROL + DATA, F_SEAL_SHRINK | F_SEAL_GROW);
+    int unsealed = shm_forged_memfd(SHM_CONTROL + DATA, 0),
+        can_shrink = shm_forged_memfd(SHM_CONTROL + DATA, F_SEAL_GROW);
+    int can_grow = shm_forged_memfd(SHM_CONTROL + DATA, F_SEAL_SHRINK);
+    int small = shm_forged_memfd(DATA, F_SEAL_SHRINK | F_SEAL_GROW);
     int wake = eventfd(0, EFD_CLOEXEC), pipes[2], null = open("/dev/null", O_RDWR | O_CLOEXEC);
     assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-    mrpc_shm_packet fine = hello(), kind = fine, chunk = fine, loans = fine, odd = fine, huge = fine, none = fine,
-                    zero = fine;
+    mrpc_shm_packet fine = shm_forged_hello(), kind = fine, chunk = fine, loans = fine, odd = fine, huge = fine,
+                    none = fine, zero = fine;
     kind.kind = 77;
     chunk.chunk = 100;
     loans.loans = SHM_LOANS + 1;
@@ -242,8 +180,8 @@ static void false_greetings_are_refused_with_a_reason(void **state)
 static void a_greeting_of_another_version_is_refused(void **state)
 {
     (void)state;
-    int fd = dial();
-    mrpc_shm_packet packet = hello(), answer;
+    int fd = shm_forged_dial(pair.name);
+    mrpc_shm_packet packet = shm_forged_hello(), answer;
     int descriptors[SHM_DESCRIPTORS];
     packet.magic = SHM_MAGIC;
     packet.version = SHM_VERSION + 1;
@@ -260,13 +198,13 @@ static void surplus_descriptors_are_closed(void **state)
 {
     (void)state;
     unsigned before = count_descriptors();
-    int fd = dial();
+    int fd = shm_forged_dial(pair.name);
     union {
         struct cmsghdr header;
         char room[CMSG_SPACE(100 * sizeof(int))];
     } control;
     memset(&control, 0, sizeof control);
-    mrpc_shm_packet packet = hello();
+    mrpc_shm_packet packet = shm_forged_hello();
     packet.magic = SHM_MAGIC;
     packet.version = SHM_VERSION;
     struct iovec part = {&packet, sizeof packet};
@@ -290,7 +228,7 @@ static void a_peer_that_leaves_while_greeting_leaves_nothing(void **state)
     (void)state;
     unsigned before = count_descriptors();
     for (int i = 0; i < 50; i++) {
-        int fd = dial();
+        int fd = shm_forged_dial(pair.name);
         if (i % 2 == 0)
             run(1);
         close(fd);
@@ -349,7 +287,7 @@ static void impossible_records_end_the_connection(void **state)
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         forge();
-        write_record(KEY, make_word(sizes[i].bytes, 0), &ping, NULL, 0);
+        write_record(FORGED_KEY, shm_forged_word(sizes[i].bytes, 0), &ping, NULL, 0);
         assert_thrown_out(sizes[i].what);
     }
     assert_still_serving();
@@ -359,10 +297,10 @@ static void what_is_no_mark_is_no_record(void **state)
 {
     (void)state;
     mrpc_frame ping = {.type = FRAME_PING};
-    const uint64_t marks[] = {0, KEY - SHM_STEP, KEY + SHM_STEP, KEY ^ 1, UINT64_MAX};
+    const uint64_t marks[] = {0, FORGED_KEY - SHM_STEP, FORGED_KEY + SHM_STEP, FORGED_KEY ^ 1, UINT64_MAX};
     forge();
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
-        write_record(marks[i], make_word(SHM_RECORD_MIN, 0), &ping, NULL, 0);
+        write_record(marks[i], shm_forged_word(SHM_RECORD_MIN, 0), &ping, NULL, 0);
     run(20);
     assert_int_equal(pair.server.frames + pair.server.closed, 0);
     close_server_end();
@@ -376,9 +314,9 @@ static void a_circle_of_wraps_ends_the_connection(void **state)
     mrpc_frame ping = {.type = FRAME_PING};
     send_frame(&ping, NULL, 0);
     shm_pair_until(&pair, &pair.server.frames, 1);
-    memcpy(peer.data + 8, &(uint64_t){make_word(SHM_WRAP, 0)}, 8);
-    atomic_store((_Atomic uint64_t *)(void *)peer.data, KEY + 2 * SHM_STEP);
-    write_record(KEY + SHM_STEP, make_word(SHM_WRAP, 0), &ping, NULL, 0);
+    memcpy(peer.data + 8, &(uint64_t){shm_forged_word(SHM_WRAP, 0)}, 8);
+    atomic_store((_Atomic uint64_t *)(void *)peer.data, FORGED_KEY + 2 * SHM_STEP);
+    write_record(FORGED_KEY + SHM_STEP, shm_forged_word(SHM_WRAP, 0), &ping, NULL, 0);
     assert_thrown_out("a wrap to a wrap");
 }
 
@@ -420,7 +358,7 @@ static void lies_about_what_was_read_end_the_connection(void **state)
     (void)state;
     forge();
     mrpc_frame ping = {.type = FRAME_PING};
-    write_record(KEY, make_word(SHM_RECORD_MIN, 1 << 20), &ping, NULL, 0);
+    write_record(FORGED_KEY, shm_forged_word(SHM_RECORD_MIN, 1 << 20), &ping, NULL, 0);
     assert_thrown_out("a record that confirms too much");
 
     forge();
@@ -496,7 +434,7 @@ static void send_segment(int fd, uint32_t number, uint64_t size, uint64_t limit)
 static void forge_with_segment(void)
 {
     forge();
-    peer.segment = make_memfd(SEGMENT, F_SEAL_SHRINK | F_SEAL_GROW);
+    peer.segment = shm_forged_memfd(SEGMENT, F_SEAL_SHRINK | F_SEAL_GROW);
     send_segment(peer.segment, 0, SEGMENT, 4 * SEGMENT);
 }
 
@@ -537,6 +475,64 @@ static void a_loan_cannot_be_made_twice(void **state)
     refer(8192, 0, 5, 4096);
     assert_thrown_out("a loan that is out");
     shm_end_free_kept(&pair.server);
+}
+
+static void unfinished_messages_are_bounded(void **state)
+{
+    (void)state;
+    forge();
+    static const uint64_t payload[2];
+    const mrpc_frame first = {
+        .type = FRAME_MESSAGE, .flags = FRAME_OPEN | FRAME_MORE, .block = 15 << 20, .size = sizeof payload};
+    for (uint32_t call = 1; call <= 6; call++) {
+        mrpc_frame frame = first;
+        frame.call = call;
+        send_frame(&frame, payload, sizeof payload);
+    }
+    shm_pair_until(&pair, &pair.server.frames, 2); /* the fifth and the sixth: 4 * 15 MiB leave no room for another */
+    assert_int_equal(pair.server.refused, MRPC_EAGAIN);
+    assert_int_equal(pair.server.header.call, 6);
+    mrpc_heap_stats stats;
+    mrpc_heap_get_stats(pair.server.receive_heap, &stats);
+    assert_in_range(stats.bytes_in_use, 60 << 20, 64 << 20);
+    send_frame(&(mrpc_frame){.type = FRAME_CANCEL, .call = 2}, NULL, 0);
+    mrpc_frame frame = first;
+    frame.call = 7;
+    send_frame(&frame, payload, sizeof payload);
+    frame.call = 8;
+    send_frame(&frame, payload, sizeof payload);
+    shm_pair_until(&pair, &pair.server.frames, 4);
+    assert_int_equal(pair.server.refused, MRPC_EAGAIN);
+    assert_int_equal(pair.server.header.call, 8);
+    close_server_end();
+    forget();
+    assert_still_serving();
+}
+
+/* With its extents: the head alone is small. */
+static void extents_of_unfinished_messages_are_bounded(void **state)
+{
+    (void)state;
+    forge();
+    struct {
+        uint64_t block, size;
+        mrpc_shm_place place;
+        uint64_t some;
+    } payload = {.size = 15 << 20, .place = {.segment = SHM_INLINE}};
+    for (uint32_t call = 1; call <= 5; call++)
+        send_frame(&(mrpc_frame){.type = FRAME_MESSAGE,
+                                 .flags = FRAME_OPEN | FRAME_MORE,
+                                 .call = call,
+                                 .block = 8,
+                                 .extents = 1,
+                                 .size = sizeof payload},
+                   &payload, sizeof payload);
+    shm_pair_until(&pair, &pair.server.frames, 1);
+    assert_int_equal(pair.server.refused, MRPC_EAGAIN);
+    assert_int_equal(pair.server.header.call, 5);
+    close_server_end();
+    forget();
+    assert_still_serving();
 }
 
 static void a_message_has_one_loan(void **state)
@@ -589,7 +585,7 @@ static void false_segments_end_the_connection(void **state)
     };
     for (size_t i = 0; i < sizeof segments / sizeof segments[0]; i++) {
         forge();
-        peer.segment = make_memfd(SEGMENT, segments[i].seals);
+        peer.segment = shm_forged_memfd(SEGMENT, segments[i].seals);
         send_segment(peer.segment, segments[i].number, segments[i].size, segments[i].limit);
         assert_thrown_out(segments[i].what);
     }
@@ -600,7 +596,7 @@ static void false_segments_end_the_connection(void **state)
     send_segment(-1, 0, SEGMENT, 4 * SEGMENT);
     assert_thrown_out("a segment without descriptor");
     forge();
-    mrpc_shm_packet packet = hello();
+    mrpc_shm_packet packet = shm_forged_hello();
     assert_int_equal(mrpc_shm_packet_send(peer.socket, &packet, (int[]){peer.ring, peer.wake}, 2), 0);
     assert_thrown_out("a second greeting");
     assert_still_serving();
@@ -727,7 +723,7 @@ static void memory_that_changes_under_the_reader_does_no_harm(void **state)
         if (scribbler == 0)
             scribble();
         reference r = {.size = 4096};
-        write_record(KEY, make_word(256, 0),
+        write_record(FORGED_KEY, shm_forged_word(256, 0),
                      &(mrpc_frame){.type = FRAME_MESSAGE, .call = 1, .block = 8, .extents = 1, .size = sizeof r}, &r,
                      sizeof r);
         for (int i = 0; i < 10; i++)
@@ -761,9 +757,10 @@ static void clients_refuse_what_servers_refuse(void **state)
         assert_int_equal(mrpc_transport_shm.connect(&connection, address.name, &client_setup, NULL), 0);
         shm_end_observe(&pair.client, connection);
         int fd = accept(listener, NULL, NULL);
-        mrpc_shm_packet packet =
-            kind == 3 ? (mrpc_shm_packet){.kind = SHM_REFUSE, .code = 8, .text = "we are closed today"} : hello();
-        int ring = make_memfd(SHM_CONTROL + DATA, kind == 0 ? 0 : F_SEAL_SHRINK | F_SEAL_GROW);
+        mrpc_shm_packet packet = kind == 3
+                                     ? (mrpc_shm_packet){.kind = SHM_REFUSE, .code = 8, .text = "we are closed today"}
+                                     : shm_forged_hello();
+        int ring = shm_forged_memfd(SHM_CONTROL + DATA, kind == 0 ? 0 : F_SEAL_SHRINK | F_SEAL_GROW);
         if (kind == 1)
             packet.data *= 2;
         if (kind == 2)
@@ -800,6 +797,8 @@ int main(void)
         WITH_SERVER(a_giant_that_was_announced_takes_no_memory),
         WITH_SERVER(false_references_end_the_connection),
         WITH_SERVER(a_loan_cannot_be_made_twice),
+        WITH_SERVER(unfinished_messages_are_bounded),
+        WITH_SERVER(extents_of_unfinished_messages_are_bounded),
         WITH_SERVER(a_message_has_one_loan),
         WITH_SERVER(a_giant_reference_is_refused_and_given_back),
         WITH_SERVER(false_segments_end_the_connection),

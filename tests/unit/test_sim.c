@@ -103,7 +103,7 @@ static void begin_world(world *w, uint64_t seed, const char *address)
                                .loop = w->loop,
                                .receive_heap = w->heap,
                                .counters = &w->counters,
-                               .options = {.size = sizeof w->setup.options, .max_message = 1 << 20, .chunk = 65536}};
+                               .options = {.size = sizeof w->setup.options, .max_message = 1 << 20, .max_unfinished = 1 << 26, .chunk = 65536}};
     if (mrpc_transport_sim.listen(&w->listener, address, &w->setup, &error) != 0)
         fail_msg("%s", error.text);
     w->listener->accepted = accepted;

@@ -106,6 +106,7 @@ static int setup(void **state)
     f->rx.buffers = &f->buffers;
     f->rx.counters = &f->counters;
     f->rx.max_message = 64u << 20;
+    f->rx.max_unfinished = 256u << 20;
     f->rx.chunk = 65536;
     f->rx.deliver = deliver;
     f->rx.error = &f->error;
@@ -830,6 +831,64 @@ static void random_bytes_never_harm(void **state)
         }
         teardown(&fresh);
     }
+static int begin_unfinished(fixture *f, uint32_t call, uint32_t block, uint64_t extent)
+{
+    uint64_t payload[2] = {0, extent};
+    const mrpc_frame frame = {.type = FRAME_MESSAGE,
+                              .flags = FRAME_OPEN | FRAME_MORE,
+                              .call = call,
+                              .block = block,
+                              .extents = extent > 0,
+                              .size = sizeof payload};
+    int failure = receive_frame(f, &frame);
+    return failure != 0 ? failure : receive(f, (const uint8_t *)payload, sizeof payload);
+}
+
+static void unfinished_messages_are_bounded(void **state)
+{
+    fixture *f = *state;
+    f->rx.max_unfinished = 1000000;
+    assert_int_equal(begin_unfinished(f, 1, 400000, 0), 0);
+    assert_int_equal(begin_unfinished(f, 2, 8, 500000), 0);
+    assert_int_equal(f->count, 0);
+    assert_int_equal(begin_unfinished(f, 3, 400000, 0), 0);
+    assert_int_equal(begin_unfinished(f, 4, 8, 500000), 0);
+    assert_int_equal(f->count, 2);
+    assert_int_equal(find_call(f, 3)->refused, MRPC_EAGAIN);
+    assert_int_equal(find_call(f, 4)->refused, MRPC_EAGAIN);
+    assert_in_range(f->rx.unfinished, 900000, 901000);
+    /* What is given up makes room again. */
+    assert_int_equal(receive_frame(f, &(mrpc_frame){.type = FRAME_CANCEL, .call = 2}), 0);
+    assert_int_equal(begin_unfinished(f, 5, 8, 500000), 0);
+    assert_int_equal(f->count, 3);
+}
+
+static void sender_begins_no_more_than_the_receiver_holds(void **state)
+{
+    fixture *f = *state;
+    enum { MESSAGES = 12, LIMIT = 400000 };
+    f->tx.unfinished = f->rx.max_unfinished = LIMIT;
+    f->rx.max_message = LIMIT;
+    sample samples[MESSAGES];
+    for (uint32_t i = 0; i < MESSAGES; i++) {
+        size_t size = i % 4 == 3 ? LIMIT - 16 : 100000 + 10000 * i;
+        send_sample(f, &samples[i], i + 1, FRAME_OPEN, 8, &size, 1);
+    }
+    uint64_t most = 0;
+    while (send_some(f, 50000) > 0) {
+        receive_all(f);
+        most = f->rx.unfinished > most ? f->rx.unfinished : most;
+    }
+    assert_in_range(most, LIMIT / 2, LIMIT);
+    assert_int_equal(f->count, MESSAGES);
+    for (uint32_t i = 0; i < MESSAGES; i++) {
+        assert_came(find_call(f, i + 1), &samples[i]);
+        free(samples[i].memory);
+    }
+    assert_int_equal(f->tx.ring_bytes, 0);
+    assert_int_equal(f->rx.unfinished, 0);
+}
+
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -865,3 +924,5 @@ int main(void)
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+        TEST(unfinished_messages_are_bounded),
+        TEST(sender_begins_no_more_than_the_receiver_holds),

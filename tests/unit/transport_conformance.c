@@ -433,6 +433,7 @@ static int setup(void **state)
         .counters = &r->counters,
         .options = {.size = sizeof(mrpc_connection_options),
                     .max_message = 64u << 20,
+                    .max_unfinished = 256u << 20,
                     .max_calls = 4096,
                     .window = 1 << 20,
                     .chunk = 65536,

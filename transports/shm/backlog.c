@@ -21,6 +21,14 @@ static void list_append(mrpc_shm_items *list, mrpc_shm_item *item)
     list->end = &item->next;
 }
 
+static void list_push(mrpc_shm_items *list, mrpc_shm_item *item)
+{
+    item->next = list->first;
+    if (list->first == NULL)
+        list->end = &item->next;
+    list->first = item;
+}
+
 /* Takes out the one that *place points to. */
 static mrpc_shm_item *list_take(mrpc_shm_items *list, mrpc_shm_item **place)
 {
@@ -45,9 +53,9 @@ static void list_prepend(mrpc_shm_items *into, mrpc_shm_items *list)
 
 /* --- items --- */
 
-void mrpc_shm_backlog_init(mrpc_shm_backlog *backlog, uint32_t chunk)
+void mrpc_shm_backlog_init(mrpc_shm_backlog *backlog, uint32_t chunk, uint64_t unfinished)
 {
-    *backlog = (mrpc_shm_backlog){.chunk = chunk};
+    *backlog = (mrpc_shm_backlog){.chunk = chunk, .unfinished = unfinished};
     list_init(&backlog->queue);
 }
 
@@ -74,7 +82,10 @@ void mrpc_shm_backlog_put(mrpc_shm_backlog *backlog, mrpc_shm_item *item)
 {
     backlog->bytes += item->left;
     *memory_of(backlog, item) += item->pieces[0].size + SHM_ITEM_COSTS;
-    list_append(&backlog->queue, item);
+    if (item->header.type == FRAME_CANCEL)
+        list_push(&backlog->queue, item);
+    else
+        list_append(&backlog->queue, item);
 }
 
 static mrpc_send_token *destroy(mrpc_shm_backlog *backlog, mrpc_shm_item *item)
@@ -98,6 +109,15 @@ static mrpc_shm_item *find_in_circle(const mrpc_shm_backlog *backlog, uint32_t c
     return NULL;
 }
 
+/* The receiver holds memory for all of a message once it has begun: no more begin than it puts up with. */
+static bool may_join(const mrpc_shm_backlog *backlog, const mrpc_shm_item *item)
+{
+    if (backlog->turns == 0)
+        return true;
+    return backlog->turns < SHM_TURNS && backlog->turn_bytes <= backlog->unfinished &&
+           item->message <= backlog->unfinished - backlog->turn_bytes;
+}
+
 /* As the one whose turn comes last. */
 static void join(mrpc_shm_backlog *backlog, mrpc_shm_item *item)
 {
@@ -109,6 +129,7 @@ static void join(mrpc_shm_backlog *backlog, mrpc_shm_item *item)
     }
     backlog->current = item;
     backlog->turns++;
+    backlog->turn_bytes += item->message;
 }
 
 /* What was behind it comes next in the queue. */
@@ -120,6 +141,7 @@ static void part(mrpc_shm_backlog *backlog, mrpc_shm_item *item)
     before->next = item->next;
     backlog->current = before == item ? NULL : before;
     backlog->turns--;
+    backlog->turn_bytes -= item->message;
     list_prepend(&backlog->queue, &item->behind);
 }
 
@@ -145,7 +167,7 @@ mrpc_shm_item *mrpc_shm_backlog_small(mrpc_shm_backlog *backlog)
         bool large = item->left > backlog->chunk, blocked = mrpc_shm_backlog_blocks(backlog, &item->header);
         if (!large && !blocked)
             return item;
-        if (large && !blocked && backlog->turns == SHM_TURNS)
+        if (large && !blocked && !may_join(backlog, item))
             return NULL;
         (void)list_take(&backlog->queue, &backlog->queue.first);
         if (blocked)

@@ -31,6 +31,7 @@ struct mrpc_shm_item {
     mrpc_frame header;     /* as it was committed; size is not used */
     void *owned;           /* a buffer that goes with the item */
     mrpc_send_token *token;
+    uint64_t message; /* bytes of the whole message, those that are referred to included */
     uint64_t left;   /* bytes of pieces that were not sent */
     uint64_t offset; /* in the piece */
     uint32_t piece;
@@ -49,12 +50,14 @@ typedef struct mrpc_shm_backlog {
     mrpc_shm_item *current; /* of the circle: whose turn was last; NULL: nobody is in it */
     uint32_t turns;         /* how many are in it */
     uint32_t chunk;
+    uint64_t unfinished;   /* bytes of messages in the circle that the peer puts up with */
+    uint64_t turn_bytes;   /* of those that are in it */
     uint64_t bytes;        /* left, of all items */
     uint64_t small_memory; /* of items whose own buffer is at most a chunk, with costs */
     uint64_t large_memory; /* of the others */
 } mrpc_shm_backlog;
 
-void mrpc_shm_backlog_init(mrpc_shm_backlog *backlog, uint32_t chunk);
+void mrpc_shm_backlog_init(mrpc_shm_backlog *backlog, uint32_t chunk, uint64_t unfinished);
 
 static inline bool mrpc_shm_backlog_is_empty(const mrpc_shm_backlog *backlog)
 {
@@ -67,7 +70,8 @@ mrpc_shm_item *mrpc_shm_item_new(uint32_t pieces);
 /* Appends a piece and counts its bytes. */
 void mrpc_shm_item_add(mrpc_shm_item *item, const void *data, uint64_t size);
 
-/* Puts an item at the end of the queue. */
+/* Puts an item at the end of the queue; CANCEL at its front, so that the peer lets go of what it has of the call before
+ * another message begins. */
 void mrpc_shm_backlog_put(mrpc_shm_backlog *backlog, mrpc_shm_item *item);
 
 /* A frame of this kind stays behind messages of its call that are under way. */

@@ -60,12 +60,13 @@ mrpc_shm_connection *mrpc_shm_connection_new(const mrpc_transport_setup *setup, 
     c->loop = setup->loop;
     c->receive_heap = mrpc_heap_ref(setup->receive_heap);
     c->max_message = options->max_message;
+    c->max_unfinished = options->max_unfinished;
     c->references = options->shm_references;
     c->data = ring_size(options->shm_data);
     c->accepts = options->chunk;
     c->copy = options->shm_copy;
     c->address = *address;
-    mrpc_shm_backlog_init(&c->backlog, 0);
+    mrpc_shm_backlog_init(&c->backlog, 0, 0);
     c->own_memory.fd = c->peer_memory.fd = c->socket.fd = c->wake.fd = c->peer_wake = -1;
     return c;
 }
@@ -266,8 +267,12 @@ static int make_own(mrpc_shm_connection *c, mrpc_error *error)
 
 static int say_hello(mrpc_shm_connection *c, mrpc_error *error)
 {
-    mrpc_shm_packet packet = {
-        .kind = SHM_HELLO, .data = c->data, .chunk = c->accepts, .loans = SHM_LOANS, .key = c->key};
+    mrpc_shm_packet packet = {.kind = SHM_HELLO,
+                              .data = c->data,
+                              .limit = c->max_unfinished,
+                              .chunk = c->accepts,
+                              .loans = SHM_LOANS,
+                              .key = c->key};
     int failure = mrpc_shm_packet_send(c->socket.fd, &packet, (int[]){c->own_memory.fd, c->wake.fd}, 2);
     if (failure == 0 ||
         (failure == MRPC_ECLOSED && !c->accepted)) /* who has closed already says why in its last packet */
@@ -308,7 +313,7 @@ static int take_hello(mrpc_shm_connection *c, const mrpc_shm_packet *packet, int
     uint64_t most = c->data / 4 - HEADROOM - sizeof(mrpc_frame);
     c->chunk = packet->chunk < most ? packet->chunk : (uint32_t)most;
     c->chunk &= ~UINT32_C(7);
-    mrpc_shm_backlog_init(&c->backlog, c->chunk);
+    mrpc_shm_backlog_init(&c->backlog, c->chunk, packet->limit);
     c->direct = c->chunk + (uint32_t)sizeof(mrpc_frame);
     c->lend.most = packet->loans;
     if (trusts(&who)) {

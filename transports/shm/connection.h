@@ -83,6 +83,7 @@ struct mrpc_shm_connection {
     mrpc_heap *own_heap; /* of an accepted connection; made at first use */
     mrpc_counters *counters;
     uint64_t max_message;
+    uint64_t max_unfinished;
     uint64_t references; /* bytes that we may lend */
     uint64_t data;       /* bytes of our ring */
     uint64_t key;        /* of our ring */

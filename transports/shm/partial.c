@@ -30,13 +30,22 @@ static void give_back_loan(mrpc_shm_connection *c, const mrpc_frame *header, con
     }
 }
 
+/* Whether one more message of so many bytes may be under way: in several frames, which the peer can leave lying for as
+ * long as it likes, any number of them. */
+static bool has_room(const mrpc_shm_connection *c, const mrpc_frame *header, uint64_t bytes)
+{
+    if (!(header->flags & FRAME_MORE))
+        return true;
+    return c->partials.bytes <= c->max_unfinished && bytes <= c->max_unfinished - c->partials.bytes;
+}
+
 int mrpc_shm_partial_begin(mrpc_shm_connection *c, mrpc_shm_partial *partial, const mrpc_frame *header,
                            const char *payload)
 {
     uint64_t head = mrpc_frame_head(header), places = header->extents * sizeof(mrpc_shm_place);
-    if (head > c->max_message) {
+    if (head > c->max_message || !has_room(c, header, head)) {
         give_back_loan(c, header, payload);
-        return MRPC_ELIMIT;
+        return head > c->max_message ? MRPC_ELIMIT : MRPC_EAGAIN;
     }
     uint64_t room = head + places + header->extents * sizeof(mrpc_extent) + sizeof(mrpc_shm_partial) + SLACK;
     mrpc_arena *arena = mrpc_arena_new(c->receive_heap, room);
@@ -125,7 +134,7 @@ static int check_sizes(const mrpc_shm_connection *c, mrpc_shm_partial *partial)
         partial->total += mrpc_pad8(size);
         partial->extents[i] = (mrpc_extent){.data = NULL, .size = size};
     }
-    return 0;
+    return has_room(c, &partial->header, partial->total) ? 0 : MRPC_EAGAIN;
 }
 
 /* Referred to where it lies, or, with the option `shm_copy`, copied. */
@@ -249,6 +258,7 @@ int mrpc_shm_partial_keep(mrpc_shm_connection *c, const mrpc_shm_partial *partia
     kept->next = c->partials.first;
     c->partials.first = kept;
     c->partials.count++;
+    c->partials.bytes += kept->total;
     return 0;
 }
 
@@ -261,6 +271,7 @@ mrpc_shm_partial *mrpc_shm_partial_take(mrpc_shm_partials *partials, uint32_t ca
     if (partial != NULL) {
         *place = partial->next;
         partials->count--;
+        partials->bytes -= partial->total;
     }
     return partial;
 }

@@ -37,10 +37,11 @@ enum { SHM_PARTIALS = 64 }; /* docs/PROTOCOL.md, section 2 */
 typedef struct mrpc_shm_partials {
     mrpc_shm_partial *first;
     uint32_t count;
+    uint64_t bytes; /* of their messages, as far as the sizes are known */
 } mrpc_shm_partials;
 
-/* Begins a message, of which `payload` (header->size bytes in shared memory) is the first part. 0; ELIMIT, ENOMEM: the
- * message is to be refused; EPROTO: the connection has failed. */
+/* Begins a message, of which `payload` (header->size bytes in shared memory) is the first part. 0; ELIMIT, EAGAIN
+ * (max_unfinished), ENOMEM: the message is to be refused; EPROTO: the connection has failed. */
 int mrpc_shm_partial_begin(struct mrpc_shm_connection *c, mrpc_shm_partial *partial, const mrpc_frame *header,
                            const char *payload);
 /* Adds bytes, which are read once. Likewise; the caller frees the arena. */

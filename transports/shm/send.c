@@ -218,10 +218,13 @@ static mrpc_shm_item *make_item(mrpc_shm_connection *c, mrpc_space *space, const
         memcpy(buffer + sizeof(mrpc_frame) + head, load->places, places);
     memcpy(&item->header, buffer, sizeof item->header);
     item->owned = buffer;
+    item->message = head;
     mrpc_shm_item_add(item, buffer + sizeof(mrpc_frame), head + places);
-    for (uint32_t i = 0; i < load->count; i++)
+    for (uint32_t i = 0; i < load->count; i++) {
+        item->message += mrpc_pad8(load->extents[i].size);
         if (load->places[i].segment == SHM_INLINE)
             mrpc_shm_item_add(item, load->extents[i].data, load->extents[i].size);
+    }
     return item;
 }
 

@@ -205,21 +205,13 @@ bool mrpc_sim_frame_ends_call(const mrpc_frame *frame)
            (frame->type == FRAME_MESSAGE && (frame->flags & FRAME_OK));
 }
 
-static void learn_chunk(mrpc_sim_connection *c, const mrpc_incoming *incoming)
-{
-    uint32_t chunk;
-    memcpy(&chunk, incoming->head + 16, sizeof chunk); /* docs/PROTOCOL.md, 3 */
-    if (chunk >= MRPC_STREAM_CHUNK_MIN)
-        c->tx.chunk = chunk < c->chunk ? chunk : c->chunk;
-}
-
 static int deliver(mrpc_stream_rx *rx, const mrpc_incoming *incoming)
 {
     mrpc_sim_connection *c = (mrpc_sim_connection *)(void *)((char *)rx - offsetof(mrpc_sim_connection, rx));
     bool ends = mrpc_sim_frame_ends_call(incoming->header);
     uint32_t call = incoming->header->call;
     if (incoming->header->type == FRAME_HELLO)
-        learn_chunk(c, incoming);
+        mrpc_stream_tx_learn(&c->tx, incoming, c->chunk);
     int failure = c->base.events->received(&c->base, incoming);
     if (ends && failure == 0 && !rx->stopped)
         mrpc_stream_tx_end_call(&c->tx, call);
@@ -291,6 +283,7 @@ static mrpc_sim_connection *make(mrpc_sim_world *world, const mrpc_transport_set
                              .counters = setup->counters,
                              .heap = mrpc_heap_ref(setup->receive_heap),
                              .max_message = setup->options.max_message,
+                             .max_unfinished = setup->options.max_unfinished,
                              .chunk = setup->options.chunk,
                              .error = &c->broken,
                              .deliver = deliver};

@@ -199,6 +199,15 @@ mrpc_stream_message *mrpc_stream_message_find(const mrpc_stream_tx *tx, uint32_t
     return message;
 }
 
+/* The receiver holds memory for all of a message once it has begun: no more begin than it puts up with. */
+static bool ring_has_room(const mrpc_stream_tx *tx, const mrpc_stream_message *message)
+{
+    if (tx->ring_count == 0)
+        return true;
+    return tx->ring_count < MRPC_STREAM_RING && tx->ring_bytes <= tx->unfinished &&
+           message->total <= tx->unfinished - tx->ring_bytes;
+}
+
 static void ring_insert(mrpc_stream_tx *tx, mrpc_stream_message *message)
 {
     message->linked = true;
@@ -210,6 +219,7 @@ static void ring_insert(mrpc_stream_tx *tx, mrpc_stream_message *message)
     }
     tx->ring = message; /* its turn comes last */
     tx->ring_count++;
+    tx->ring_bytes += message->total;
 }
 
 static void ring_remove(mrpc_stream_tx *tx, mrpc_stream_message *before)
@@ -217,6 +227,7 @@ static void ring_remove(mrpc_stream_tx *tx, mrpc_stream_message *before)
     mrpc_stream_message *message = before->next;
     message->linked = false;
     before->next = message->next;
+    tx->ring_bytes -= message->total;
     if (--tx->ring_count == 0)
         tx->ring = NULL;
     else if (tx->ring == message)
@@ -286,7 +297,7 @@ static void promote(mrpc_stream_tx *tx)
     for (mrpc_stream_message **link = &tx->waiting; *link != NULL;) {
         mrpc_stream_message *message = *link;
         bool whole = message->total <= tx->chunk;
-        if (!whole && tx->ring_count >= MRPC_STREAM_RING)
+        if (!whole && !ring_has_room(tx, message))
             return;
         if (find_in_ring(tx, message->call) != NULL) {
             link = &message->next;
@@ -418,7 +429,7 @@ void mrpc_stream_message_commit(mrpc_stream_tx *tx, mrpc_space *space, const mrp
         token->transport = message;
     count_payload(tx, message, extents);
     bool large = message->total > tx->chunk;
-    bool waits = mrpc_stream_message_find(tx, message->call) != NULL || (large && tx->ring_count >= MRPC_STREAM_RING);
+    bool waits = mrpc_stream_message_find(tx, message->call) != NULL || (large && !ring_has_room(tx, message));
     if (!large && !waits) {
         send_at_once(tx, message, extents);
         return;

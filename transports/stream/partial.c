@@ -45,9 +45,23 @@ static void give(mrpc_stream_rx *rx, mrpc_stream_partial *partial)
     rx->spare = partial;
 }
 
+/* Counts the message as one of `bytes`, if it is one that comes in several frames: those that the peer can leave lying
+ * for as long as it likes, any number of them. False: that would be too much. */
+static bool count(mrpc_stream_rx *rx, mrpc_stream_partial *partial, uint64_t bytes)
+{
+    if (!(partial->header.flags & FRAME_MORE) || bytes <= partial->counted)
+        return true;
+    uint64_t others = rx->unfinished - partial->counted;
+    if (others > rx->max_unfinished || bytes > rx->max_unfinished - others)
+        return false;
+    rx->unfinished = others + bytes;
+    partial->counted = bytes;
+    return true;
+}
+
 int mrpc_stream_partial_new(mrpc_stream_rx *rx, const mrpc_frame *header, mrpc_stream_partial **result)
 {
-    uint64_t head = mrpc_frame_head(header);
+    uint64_t head = mrpc_frame_head(header), first = head > header->size ? head : header->size;
     if (rx->partial_count >= MRPC_STREAM_PARTIALS)
         return MRPC_EPROTO;
     if (head > rx->max_message)
@@ -55,14 +69,18 @@ int mrpc_stream_partial_new(mrpc_stream_rx *rx, const mrpc_frame *header, mrpc_s
     mrpc_stream_partial *partial = take(rx);
     if (partial == NULL)
         return MRPC_ENOMEM;
+    int failure = MRPC_EAGAIN;
+    partial->header = *header;
+    if (!count(rx, partial, first))
+        goto no_arena;
+    failure = MRPC_ENOMEM;
     /* Both are bounded: the head by max_message, the size by the chunk. */
-    partial->arena = mrpc_arena_new(rx->heap, (size_t)(head > header->size ? head : header->size) + ARENA_SLACK);
+    partial->arena = mrpc_arena_new(rx->heap, (size_t)first + ARENA_SLACK);
     if (partial->arena == NULL)
         goto no_arena;
     partial->head = mrpc_arena_alloc(partial->arena, (size_t)head);
     if (partial->head == NULL)
         goto no_head;
-    partial->header = *header;
     partial->head_size = head;
     partial->next = rx->partials;
     rx->partials = partial;
@@ -73,8 +91,9 @@ int mrpc_stream_partial_new(mrpc_stream_rx *rx, const mrpc_frame *header, mrpc_s
 no_head:
     mrpc_arena_free(partial->arena);
 no_arena:
+    rx->unfinished -= partial->counted;
     give(rx, partial);
-    return MRPC_ENOMEM;
+    return failure;
 }
 
 void mrpc_stream_partial_free(mrpc_stream_rx *rx, mrpc_stream_partial *partial)
@@ -84,6 +103,7 @@ void mrpc_stream_partial_free(mrpc_stream_rx *rx, mrpc_stream_partial *partial)
         link = &(*link)->next;
     *link = partial->next;
     rx->partial_count--;
+    rx->unfinished -= partial->counted;
     mrpc_arena_free(partial->arena);
     give(rx, partial);
 }
@@ -102,6 +122,8 @@ static int complete_head(mrpc_stream_rx *rx, mrpc_stream_partial *partial)
     partial->rest = partial->head + partial->head_size; /* for extents without bytes */
     if (rest == 0)
         return 0;
+    if (!count(rx, partial, partial->head_size + rest))
+        return MRPC_EAGAIN;
     if (rest > SIZE_MAX - ARENA_SLACK)
         return MRPC_ENOMEM;
     partial->rest = mrpc_arena_alloc(partial->arena, (size_t)rest);

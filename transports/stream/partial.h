@@ -6,7 +6,7 @@
 #include "transports/stream/rx.h"
 
 /* Begins a message: an arena with room for its head (and for all of it, if it comes in one frame). ENOMEM, ELIMIT (the
- * head alone is larger than max_message), EPROTO (too many under way). */
+ * head alone is larger than max_message), EAGAIN (max_unfinished), EPROTO (too many under way). */
 MRPC_MUST_CHECK int mrpc_stream_partial_new(mrpc_stream_rx *rx, const mrpc_frame *header,
                                             mrpc_stream_partial **partial);
 
@@ -28,7 +28,7 @@ static inline uint8_t *mrpc_stream_partial_place(const mrpc_stream_partial *part
 }
 
 /* `bytes` have come to where place() said. When the head is complete now, makes room for the extents: ENOMEM, ELIMIT,
- * EPROTO. */
+ * EAGAIN (max_unfinished). */
 MRPC_MUST_CHECK int mrpc_stream_partial_advance(mrpc_stream_rx *rx, mrpc_stream_partial *partial, uint64_t bytes);
 
 /* The extents of a complete message; header.extents of them. */

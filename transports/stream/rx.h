@@ -36,6 +36,7 @@ struct mrpc_stream_partial {
     uint64_t head_size;
     uint64_t rest_size; /* with padding; known when the head is complete */
     uint64_t received;  /* of both */
+    uint64_t counted;   /* in rx->unfinished */
 };
 
 typedef struct mrpc_stream_rx mrpc_stream_rx;
@@ -44,6 +45,7 @@ struct mrpc_stream_rx {
     mrpc_counters *counters;
     mrpc_heap *heap; /* of arenas; NULL: malloc */
     uint64_t max_message;
+    uint64_t max_unfinished; /* bytes of messages in several frames that may be under way */
     uint32_t chunk;    /* largest payload of a frame */
     mrpc_error *error; /* why take() failed */
     /* Takes a frame. 0, or the reason to end the connection. It may set `stopped`. */
@@ -60,6 +62,7 @@ struct mrpc_stream_rx {
     mrpc_stream_partial *partials;
     mrpc_stream_partial *spare; /* for the next one */
     uint32_t partial_count;
+    uint64_t unfinished; /* bytes of them, as far as their sizes are known, but for those that come in one frame */
     size_t direct; /* bytes that room() offered outside of the buffer */
 };
 

@@ -14,8 +14,19 @@ enum { PIECES_KEPT = 1024 };
 
 void mrpc_stream_tx_init(mrpc_stream_tx *tx, mrpc_buffers *buffers, mrpc_counters *counters)
 {
-    *tx = (mrpc_stream_tx){.buffers = buffers, .counters = counters, .chunk = MRPC_STREAM_CHUNK_MIN};
+    *tx = (mrpc_stream_tx){
+        .buffers = buffers, .counters = counters, .chunk = MRPC_STREAM_CHUNK_MIN, .unfinished = UINT64_MAX};
     tx->waiting_end = &tx->waiting;
+}
+
+void mrpc_stream_tx_learn(mrpc_stream_tx *tx, const mrpc_incoming *hello, uint32_t chunk)
+{
+    uint32_t theirs;
+    memcpy(&theirs, hello->head + 16, sizeof theirs); /* docs/PROTOCOL.md, 3 */
+    if (theirs < MRPC_STREAM_CHUNK_MIN)
+        return; /* the owner will object */
+    tx->chunk = theirs < chunk ? theirs : chunk;
+    memcpy(&tx->unfinished, hello->head + 40, sizeof tx->unfinished);
 }
 
 /* --- spaces --- */

@@ -82,6 +82,8 @@ typedef struct mrpc_stream_tx {
     uint64_t queued;           /* all that is committed, unsent */
     uint64_t memory;           /* bytes of buffers and blocks that are in use */
     uint64_t zero_copy;        /* extents from so many bytes on are pieces of that kind; 0: none are */
+    uint64_t unfinished;       /* bytes of messages under way at once that the peer accepts */
+    uint64_t ring_bytes;       /* of all messages in the ring, sent or not */
     uint32_t chunk;            /* the peer's */
     bool open;                 /* a space is being filled */
     bool above;                /* tell when queued has fallen */
@@ -89,6 +91,9 @@ typedef struct mrpc_stream_tx {
 } mrpc_stream_tx;
 
 void mrpc_stream_tx_init(mrpc_stream_tx *tx, mrpc_buffers *buffers, mrpc_counters *counters);
+
+/* The peer has said what it accepts, in a HELLO that was checked for its size; `chunk` is what this side likes. */
+void mrpc_stream_tx_learn(mrpc_stream_tx *tx, const mrpc_incoming *hello, uint32_t chunk);
 
 /* Drops all that is queued, releases all tokens, frees all. */
 void mrpc_stream_tx_clear(mrpc_stream_tx *tx);

@@ -22,15 +22,6 @@ bool mrpc_tcp_frame_ends_call(const mrpc_frame *frame)
            (frame->type == FRAME_MESSAGE && (frame->flags & FRAME_OK));
 }
 
-static void learn_chunk(mrpc_tcp_connection *connection, const mrpc_incoming *incoming)
-{
-    uint32_t chunk;
-    memcpy(&chunk, incoming->head + 16, sizeof chunk); /* docs/PROTOCOL.md, 3 */
-    if (chunk < MRPC_STREAM_CHUNK_MIN)
-        return; /* the owner will object */
-    connection->tx.chunk = chunk < connection->chunk ? chunk : connection->chunk;
-}
-
 static int deliver(mrpc_stream_rx *rx, const mrpc_incoming *incoming)
 {
     mrpc_tcp_connection *connection = (mrpc_tcp_connection *)((char *)rx - offsetof(mrpc_tcp_connection, rx));
@@ -38,7 +29,7 @@ static int deliver(mrpc_stream_rx *rx, const mrpc_incoming *incoming)
     bool ends = mrpc_tcp_frame_ends_call(incoming->header);
     uint32_t call = incoming->header->call;
     if (incoming->header->type == FRAME_HELLO)
-        learn_chunk(connection, incoming);
+        mrpc_stream_tx_learn(&connection->tx, incoming, connection->chunk);
     int failure = connection->base.events->received(&connection->base, incoming);
     if (ends && failure == 0 && !rx->stopped)
         mrpc_stream_tx_end_call(&connection->tx, call);
@@ -69,6 +60,7 @@ int mrpc_tcp_connection_new(mrpc_tcp_connection **result, const mrpc_transport_s
         .counters = setup->counters,
         .heap = setup->receive_heap,
         .max_message = setup->options.max_message,
+        .max_unfinished = setup->options.max_unfinished,
         .chunk = setup->options.chunk,
         .error = &connection->reason,
         .deliver = deliver,

@@ -63,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .buffers = &buffers,
         .counters = &counters,
         .max_message = 1 << 16,
+        .max_unfinished = 1 << 18,
         .chunk = 32768,
         .error = &error,
         .deliver = deliver,
