@@ -177,9 +177,21 @@ void mrpc_stream_tx_abandon(mrpc_stream_tx *tx, mrpc_send_token *token)
     token->released(token);
 }
 
+/* A message of the call that is in no list any more, since all of it is in pieces, but whose memory is borrowed. */
+static mrpc_stream_message *find_in_pieces(mrpc_stream_tx *tx, uint32_t call)
+{
+    for (uint32_t i = 0; i < tx->piece_count; i++) {
+        mrpc_stream_message *message = mrpc_stream_piece_at(tx, i)->message;
+        if (message != NULL && message->call == call && message->token != NULL)
+            return message;
+    }
+    return NULL;
+}
+
 void mrpc_stream_tx_end_call(mrpc_stream_tx *tx, uint32_t call)
 {
-    for (mrpc_stream_message *message; (message = mrpc_stream_message_find(tx, call)) != NULL;) {
+    mrpc_stream_message *message;
+    while ((message = mrpc_stream_message_find(tx, call)) != NULL || (message = find_in_pieces(tx, call)) != NULL) {
         mrpc_send_token *token = mrpc_stream_message_drop(tx, message);
         if (token != NULL)
             token->released(token);

@@ -105,7 +105,8 @@ void mrpc_stream_tx_commit(mrpc_stream_tx *tx, mrpc_space *space, const mrpc_ext
 void mrpc_stream_tx_abort(mrpc_stream_tx *tx, mrpc_space *space);
 void mrpc_stream_tx_abandon(mrpc_stream_tx *tx, mrpc_send_token *token);
 
-/* The call has ended: leaves out what has not begun of its large messages, and releases their tokens. */
+/* The call has ended: leaves out what has not begun of its messages with extents and of its large ones, and releases
+ * their tokens. */
 void mrpc_stream_tx_end_call(mrpc_stream_tx *tx, uint32_t call);
 
 /* What to send next: fills up to `count` entries, returns how many, and how many bytes they are. 0: nothing. A piece
