@@ -36,12 +36,31 @@ static uint64_t or_default(uint64_t value, uint64_t fallback)
     return value == 0 ? fallback : value;
 }
 
+static int check_tcp(mrpc_connection_options *checked, mrpc_error *error)
+{
+    checked->unsent = (uint32_t)or_default(checked->unsent, 256 << 10);
+    if (checked->send_buffer > INT32_MAX)
+        return out_of_range(error, "send_buffer", checked->send_buffer, 0, INT32_MAX);
+    if (checked->receive_buffer > INT32_MAX)
+        return out_of_range(error, "receive_buffer", checked->receive_buffer, 0, INT32_MAX);
+    if (checked->unsent < 4096 || checked->unsent > 1 << 30)
+        return out_of_range(error, "unsent", checked->unsent, 4096, 1 << 30);
+    if (checked->keepalive_s > 32767)
+        return out_of_range(error, "keepalive_s", checked->keepalive_s, 0, 32767);
+    if (checked->busy_poll_us > 1000000)
+        return out_of_range(error, "busy_poll_us", checked->busy_poll_us, 0, 1000000);
+    return 0;
+}
+
 int mrpc_connection_options_check(mrpc_connection_options *checked, const mrpc_connection_options *given,
                                   mrpc_error *error)
 {
     *checked = *given;
     checked->size = sizeof *checked;
     checked->max_message = or_default(given->max_message, UINT64_C(64) << 20);
+    checked->max_unfinished = or_default(given->max_unfinished, UINT64_C(256) << 20);
+    if (given->max_unfinished == 0 && checked->max_unfinished < checked->max_message)
+        checked->max_unfinished = checked->max_message;
     checked->max_calls = (uint32_t)or_default(given->max_calls, 4096);
     checked->window = or_default(given->window, 1 << 20);
     checked->chunk = (uint32_t)or_default(given->chunk, 65536);
@@ -49,20 +68,13 @@ int mrpc_connection_options_check(mrpc_connection_options *checked, const mrpc_c
     checked->shm_references = or_default(given->shm_references, UINT64_C(256) << 20);
     if (checked->max_message > UINT32_MAX - 4096)
         return out_of_range(error, "max_message", checked->max_message, 1, UINT32_MAX - 4096);
+    if (checked->max_unfinished < checked->max_message || checked->max_unfinished > INT64_MAX)
+        return out_of_range(error, "max_unfinished", checked->max_unfinished, checked->max_message, INT64_MAX);
     if (checked->max_calls > 1 << 20)
         return out_of_range(error, "max_calls", checked->max_calls, 1, 1 << 20);
     if (checked->window > INT64_MAX / 4)
         return out_of_range(error, "window", checked->window, 1, INT64_MAX / 4);
     if (checked->chunk < 32768 || checked->chunk > 16 << 20)
         return out_of_range(error, "chunk", checked->chunk, 32768, 16 << 20);
-    if (checked->send_buffer > INT32_MAX)
-        return out_of_range(error, "send_buffer", checked->send_buffer, 0, INT32_MAX);
-    if (checked->receive_buffer > INT32_MAX)
-    checked->max_unfinished = or_default(given->max_unfinished, UINT64_C(256) << 20);
-    if (given->max_unfinished == 0 && checked->max_unfinished < checked->max_message)
-        checked->max_unfinished = checked->max_message;
-        return out_of_range(error, "receive_buffer", checked->receive_buffer, 0, INT32_MAX);
-    return 0;
+    return check_tcp(checked, error);
 }
-    if (checked->max_unfinished < checked->max_message || checked->max_unfinished > INT64_MAX)
-        return out_of_range(error, "max_unfinished", checked->max_unfinished, checked->max_message, INT64_MAX);

@@ -30,8 +30,11 @@ typedef struct mrpc_connection_options {
     const char *congestion;        /* tcp: congestion control, e.g. "cubic"; NULL: the host's default */
     uint32_t send_buffer;          /* tcp: SO_SNDBUF, bytes; 0: the kernel's choice */
     uint32_t receive_buffer;       /* tcp: SO_RCVBUF */
-    uint32_t keepalive_s;          /* tcp: idle seconds before probes; 0: the kernel's default, no probes */
-    uint32_t busy_poll_us;         /* tcp: SO_BUSY_POLL */
+    uint32_t unsent;               /* tcp: TCP_NOTSENT_LOWAT, bytes that may wait in the socket until the network takes them: a small
+                                      frame waits behind no more than these and what is under way; 4 KiB to 1 GiB, default 256 KiB */
+    uint32_t keepalive_s;          /* tcp: idle seconds before probes, at most 32,767; 0: the kernel's default, no probes */
+    uint32_t busy_poll_us;         /* tcp: SO_BUSY_POLL, at most 1,000,000; more than the host's default (sysctl
+                                      net.core.busy_read) takes CAP_NET_ADMIN */
     const char *source;            /* tcp, client: numeric source address */
     uint64_t zero_copy;            /* tcp: MSG_ZEROCOPY for payloads from so many bytes on; 0: never */
     uint64_t shm_data;             /* shm: bytes of the ring's data area each way; default 4 MiB */

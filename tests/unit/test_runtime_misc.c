@@ -46,6 +46,13 @@ static void options_out_of_range_are_named(void **state)
     check_refused(CHANNEL(.connection.chunk = 100), &error, "chunk");
     check_refused(CHANNEL(.connection.max_message = UINT64_MAX), &error, "max_message");
     check_refused(CHANNEL(.connection.window = UINT64_MAX), &error, "window");
+    check_refused(CHANNEL(.connection.max_message = 100000, .connection.max_unfinished = 99999), &error,
+                  "max_unfinished is 99999: it must be between 100000 and");
+    check_refused(CHANNEL(.connection.unsent = 4095), &error, "unsent");
+    check_refused(CHANNEL(.connection.keepalive_s = 32768), &error, "keepalive_s");
+    check_refused(CHANNEL(.connection.busy_poll_us = 1000001), &error, "busy_poll_us");
+    check_refused(CHANNEL(.connection.send_buffer = UINT32_MAX), &error, "send_buffer");
+    check_refused(CHANNEL(.connection.receive_buffer = UINT32_MAX), &error, "receive_buffer");
     check_refused(CHANNEL(.backoff_min_ms = 10, .backoff_max_ms = 5), &error, "backoff");
     check_refused(mrpc_channel_new(&channel, "nonsense", NULL, &error), &error, "tcp://");
     check_refused(mrpc_server_new(&server, &(mrpc_server_options){0}, &error), &error, "size");

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -103,7 +105,11 @@ static int setup(void **state)
         .receive_heap = r->heap,
         .send_heap = r->heap,
         .counters = &r->counters,
-        .options = {.size = sizeof(mrpc_connection_options), .max_message = 64 << 20, .chunk = 65536},
+        .options = {.size = sizeof(mrpc_connection_options),
+                    .max_message = 64 << 20,
+                    .max_unfinished = 256 << 20,
+                    .chunk = 65536,
+                    .unsent = 256 << 10},
     };
     *state = r;
     return 0;
@@ -174,6 +180,43 @@ static int fd_of(const side *s)
     return ((mrpc_tcp_connection *)s->connection)->watch.fd;
 }
 
+/* --- messages that lie in the heap, and a peer that is not ours --- */
+
+typedef struct token {
+    mrpc_send_token token;
+    int released;
+} token;
+
+static void token_released(mrpc_send_token *given)
+{
+    ((token *)given)->released++;
+}
+
+static void put_heap_message(side *s, uint32_t call, const void *data, size_t size, token *t)
+{
+    mrpc_space space;
+    *t = (token){.token = {.released = token_released}};
+    assert_int_equal(mrpc_transport_tcp.begin(s->connection, 64, &space), 0);
+    mrpc_frame *frame = (mrpc_frame *)(void *)space.data;
+    *frame = (mrpc_frame){.type = FRAME_MESSAGE, .flags = FRAME_OPEN, .call = call, .extents = 1};
+    memcpy(frame + 1, &(uint64_t){size}, 8);
+    mrpc_transport_tcp.commit(s->connection, &space, &(mrpc_extent){data, size}, &t->token);
+    mrpc_transport_tcp.flush(s->connection);
+}
+
+/* A socket that is connected to the listener, and which the test reads itself. */
+static int plain_client(rig *r, side **server)
+{
+    int before = r->accepted_count, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)atoi(strrchr(r->listener->address, ':') + 1)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    run_until(r, &r->accepted_count, before + 1);
+    *server = r->accepted[before];
+    return fd;
+}
+
 /* --- options --- */
 
 static int option_of(const side *s, int level, int name)
@@ -199,6 +242,7 @@ static void options_are_set_on_both_sides(void **state)
     r->setup.options.send_buffer = 100000;
     r->setup.options.receive_buffer = 120000;
     r->setup.options.keepalive_s = 33;
+    r->setup.options.unsent = 77777;
     r->setup.options.source = "127.0.0.2";
     start_listening(r, "127.0.0.1:0");
     side *server, *client = make_pair(r, &server);
@@ -210,6 +254,7 @@ static void options_are_set_on_both_sides(void **state)
         assert_int_equal(option_of(both[i], SOL_SOCKET, SO_RCVBUF), 240000);
         assert_true(option_of(both[i], SOL_SOCKET, SO_KEEPALIVE));
         assert_int_equal(option_of(both[i], IPPROTO_TCP, TCP_KEEPIDLE), 33);
+        assert_int_equal(option_of(both[i], IPPROTO_TCP, TCP_NOTSENT_LOWAT), 77777);
     }
     assert_non_null(strstr(server->connection->peer, "tcp://127.0.0.2:"));
     assert_string_equal(client->connection->peer, r->listener->address);
@@ -238,6 +283,33 @@ static void bad_options_are_errors_that_name_them(void **state)
             assert_int_equal(mrpc_transport_tcp.listen(&r->listener, "127.0.0.1:0", &r->setup, &error), MRPC_EINVAL);
     }
     r->listener = NULL;
+}
+
+/* Bytes that are sent before a small frame which comes now: what the network has taken does not count. */
+static size_t bytes_ahead(const side *s)
+{
+    int unsent = 0;
+    assert_int_equal(ioctl(fd_of(s), SIOCOUTQNSD, &unsent), 0);
+    return (size_t)unsent + (size_t)((mrpc_tcp_connection *)s->connection)->tx.piece_bytes;
+}
+
+static void a_small_frame_waits_behind_little_of_a_large_one(void **state)
+{
+    rig *r = *state;
+    size_t size = 32 << 20;
+    r->setup.options.send_buffer = 16 << 20; /* as the kernel would make it by itself on a long path */
+    start_listening(r, "127.0.0.1:0");
+    side *server;
+    int fd = plain_client(r, &server); /* which does not read */
+    char *data = mrpc_heap_alloc(r->heap, size);
+    memset(data, 'b', size);
+    token t;
+    put_heap_message(server, 1, data, size, &t);
+    assert_in_range(bytes_ahead(server), 1, 1 << 20);
+    mrpc_transport_tcp.close(server->connection);
+    server->connection = NULL;
+    mrpc_heap_free(r->heap, data);
+    close(fd);
 }
 
 /* --- addresses --- */
@@ -309,28 +381,6 @@ static void look_up_may_be_given_up(void **state)
 }
 
 /* --- zero copy --- */
-
-typedef struct token {
-    mrpc_send_token token;
-    int released;
-} token;
-
-static void token_released(mrpc_send_token *given)
-{
-    ((token *)given)->released++;
-}
-
-static void put_heap_message(side *s, uint32_t call, const void *data, size_t size, token *t)
-{
-    mrpc_space space;
-    *t = (token){.token = {.released = token_released}};
-    assert_int_equal(mrpc_transport_tcp.begin(s->connection, 64, &space), 0);
-    mrpc_frame *frame = (mrpc_frame *)(void *)space.data;
-    *frame = (mrpc_frame){.type = FRAME_MESSAGE, .flags = FRAME_OPEN, .call = call, .extents = 1};
-    memcpy(frame + 1, &(uint64_t){size}, 8);
-    mrpc_transport_tcp.commit(s->connection, &space, &(mrpc_extent){data, size}, &t->token);
-    mrpc_transport_tcp.flush(s->connection);
-}
 
 static void zero_copy_token_is_released_when_the_kernel_is_done(void **state)
 {
@@ -527,3 +577,4 @@ int main(void)
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+        TEST(a_small_frame_waits_behind_little_of_a_large_one),

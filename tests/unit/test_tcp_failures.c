@@ -89,7 +89,11 @@ static void rig_init(rig *r)
         .size = sizeof r->setup,
         .loop = r->loop, /* without a heap, arenas are allocated by malloc, and fail as well */
         .counters = &r->counters,
-        .options = {.size = sizeof(mrpc_connection_options), .max_message = 64 << 20, .chunk = 65536},
+        .options = {.size = sizeof(mrpc_connection_options),
+                    .max_message = 64 << 20,
+                    .max_unfinished = 256 << 20,
+                    .chunk = 65536,
+                    .unsent = 256 << 10},
     };
 }
 

@@ -48,6 +48,8 @@ static int set_options(int fd, const mrpc_connection_options *options, mrpc_erro
 {
     int failure = set_number(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", error);
     if (failure == 0)
+        failure = set_number(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, options->unsent, "unsent", error);
+    if (failure == 0)
         failure = set_congestion(fd, options->congestion, error);
     if (failure == 0 && options->send_buffer != 0)
         failure = set_number(fd, SOL_SOCKET, SO_SNDBUF, options->send_buffer, "send_buffer", error);
