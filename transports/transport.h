@@ -151,7 +151,8 @@ struct mrpc_transport {
     /* The heap whose memory travels by reference on this connection, or NULL. */
     mrpc_heap *(*heap)(mrpc_connection *connection);
 
-    /* Ends the connection and frees it; what is queued is lost unless it was flushed. Releases all tokens. Also allowed from within an event of the connection. `closed` does not come. */
+    /* Ends the connection and frees it. What queued() counts is lost; what was sent still reaches the peer, if the loop
+     * runs on or the kernel needs nothing more for it. Releases all tokens. Also allowed from within an event of the connection. `closed` does not come. */
     void (*close)(mrpc_connection *connection);
 };
 

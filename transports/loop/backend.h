@@ -78,6 +78,7 @@ struct mrpc_loop {
     uint64_t timer_set; /* what the timerfd is set to */
 
     mrpc_buffers buffers;
+    mrpc_remnant *remnants;
 };
 
 /* Gives a watch its number; takes it back. ENOMEM, ELIMIT. */

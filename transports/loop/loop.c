@@ -180,6 +180,8 @@ void mrpc_loop_free(mrpc_loop *loop)
 {
     if (loop == NULL)
         return;
+    while (loop->remnants != NULL)
+        loop->remnants->end(loop->remnants);
     mrpc_loop_export_close(loop);
     loop->backend->close(loop);
     if (loop->wake_watch.fd >= 0)
@@ -242,6 +244,22 @@ int mrpc_loop_start(mrpc_loop *loop, mrpc_timer *timer, uint64_t at)
 void mrpc_loop_stop(mrpc_loop *loop, mrpc_timer *timer)
 {
     mrpc_timers_remove(&loop->timers, timer);
+}
+
+void mrpc_loop_leave(mrpc_loop *loop, mrpc_remnant *remnant)
+{
+    remnant->next = loop->remnants;
+    remnant->place = &loop->remnants;
+    if (remnant->next != NULL)
+        remnant->next->place = &remnant->next;
+    loop->remnants = remnant;
+}
+
+void mrpc_loop_take_back(mrpc_remnant *remnant)
+{
+    *remnant->place = remnant->next;
+    if (remnant->next != NULL)
+        remnant->next->place = remnant->place;
 }
 
 uint64_t mrpc_loop_next(const mrpc_loop *loop)

@@ -17,6 +17,7 @@
 typedef struct mrpc_loop mrpc_loop;
 typedef struct mrpc_watch mrpc_watch;
 typedef struct mrpc_timer mrpc_timer;
+typedef struct mrpc_remnant mrpc_remnant;
 
 enum { LOOP_IN = 1, LOOP_OUT = 2, LOOP_HANGUP = 4, LOOP_ERROR = 8 };
 
@@ -35,6 +36,13 @@ struct mrpc_timer {
     void (*expired)(mrpc_timer *timer);
     uint64_t at;    /* ns on the loop's clock */
     uint32_t place; /* the loop's own: position in its heap + 1; 0: not started */
+};
+
+/* What goes on by itself when its owner has gone, such as a socket whose last bytes are still under way. `end` runs when
+ * the loop is freed, if it is still there, and takes it out. */
+struct mrpc_remnant {
+    void (*end)(mrpc_remnant *remnant);
+    mrpc_remnant *next, **place; /* the loop's own */
 };
 
 /* Counts of system calls, for mrpc_counters. */
@@ -65,6 +73,9 @@ MRPC_MUST_CHECK int mrpc_loop_start(mrpc_loop *loop, mrpc_timer *timer, uint64_t
 void mrpc_loop_stop(mrpc_loop *loop, mrpc_timer *timer);
 /* When the next timer expires; UINT64_MAX when none is started. */
 uint64_t mrpc_loop_next(const mrpc_loop *loop);
+
+void mrpc_loop_leave(mrpc_loop *loop, mrpc_remnant *remnant);
+void mrpc_loop_take_back(mrpc_remnant *remnant);
 
 /* Runs what is ready: expired timers and events of descriptors. When nothing is, sleeps until something is, `until` (ns
  * on the loop's clock) has come, or it is woken. `until` of 0: does not sleep, and makes at most one system call.
