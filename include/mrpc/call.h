@@ -34,16 +34,24 @@ typedef struct mrpc_metadata {
     const char *key;
     const void *value;
     size_t size;
+/* What is not named in MRPC_CALL_OPTIONS is zero; C++ compilers warn unless the members say so themselves. */
+#ifdef __cplusplus
+#define MRPC_ZERO = {}
+#else
+#define MRPC_ZERO
+#endif
+
 } mrpc_metadata;
 
 /* Options of one call. Zero means the default. */
 typedef struct mrpc_call_options {
-    size_t size;                   /* sizeof(mrpc_call_options) */
-    uint64_t timeout_ms;           /* 0: none, or the channel's default */
-    uint64_t timeout_ns;           /* added to timeout_ms */
-    bool wait_for_ready;           /* wait, within the timeout, for a connection, instead of failing with UNAVAILABLE while there is none */
-    const mrpc_metadata *metadata; /* sent with the call; borrowed until the call is begun */
-    size_t metadata_count;
+    size_t size MRPC_ZERO;                   /* sizeof(mrpc_call_options) */
+    uint64_t timeout_ms MRPC_ZERO;           /* 0: none, or the channel's default */
+    uint64_t timeout_ns MRPC_ZERO;           /* added to timeout_ms */
+    bool wait_for_ready MRPC_ZERO;           /* wait, within the timeout, for a connection, instead of failing with
+                                                UNAVAILABLE while there is none */
+    const mrpc_metadata *metadata MRPC_ZERO; /* sent with the call; borrowed until the call is begun */
+    size_t metadata_count MRPC_ZERO;
 } mrpc_call_options;
 
 /* Options for one call, in place: MRPC_CALL_OPTIONS(.timeout_ms = 500). They last as long as the call of the function

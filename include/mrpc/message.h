@@ -214,12 +214,18 @@ MRPC_API int mrpc_bytes_reserve(void *owner, mrpc_bytes *bytes, size_t size);
 /* Makes room for `extra` more elements of `element` bytes in a list (any MRPC_LIST). */
 MRPC_API int mrpc_list_reserve(void *owner, void *list, size_t element, size_t extra);
 
+/* Why an append failed. */
+static inline int mrpc_list_refusal(const void *owner)
+{
+    return ((const mrpc_message *)owner)->arena == NULL ? MRPC_EINVAL : MRPC_ENOMEM;
+}
+
 /* Appends a value: `if (mrpc_list_append(message, &message->numbers, 7) != 0) …`. Evaluates its arguments more than once. */
 #define mrpc_list_append(owner, list, value)                                                                      \
     ((list)->size < (list)->capacity ||                                                                           \
              mrpc_list_reserve((owner), (list), sizeof *(list)->data, 1) == 0                                     \
          ? ((void)((list)->data[(list)->size++] = (value)), 0)                                                    \
-         : MRPC_ENOMEM)
+         : mrpc_list_refusal(owner))
 
 /* Appends a copy of a string. */
 MRPC_API int mrpc_string_list_add(void *owner, mrpc_string_list *list, const char *text, size_t size);

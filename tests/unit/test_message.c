@@ -288,6 +288,22 @@ static void a_list_that_grows_alone_leaves_no_waste(void **state)
     mrpc_arena_free(arena);
 }
 
+static void an_append_says_why_it_failed(void **state)
+{
+    (void)state;
+    mrpc_message homeless = {0};
+    mrpc_uint64_list list = {0};
+    assert_int_equal(mrpc_list_append(&homeless, &list, 1), MRPC_EINVAL);
+    mrpc_arena *arena = mrpc_arena_new(NULL, 100);
+    mrpc_arena_set_limit(arena, mrpc_arena_bytes(arena));
+    mrpc_message owner = {.arena = arena};
+    int result;
+    while ((result = mrpc_list_append(&owner, &list, 1)) == 0)
+        ;
+    assert_int_equal(result, MRPC_ENOMEM);
+    mrpc_arena_free(arena);
+}
+
 static void reserving_makes_room_once(void **state)
 {
     (void)state;
@@ -671,6 +687,7 @@ int main(void)
         cmocka_unit_test(bytes_are_copied_or_reserved),
         cmocka_unit_test(lists_grow_and_keep_their_elements),
         cmocka_unit_test(a_list_that_grows_alone_leaves_no_waste),
+        cmocka_unit_test(an_append_says_why_it_failed),
         cmocka_unit_test(reserving_makes_room_once),
         cmocka_unit_test(a_list_without_room_is_moved_before_it_grows),
         cmocka_unit_test(keys_come_in_their_order_however_they_were_inserted),
