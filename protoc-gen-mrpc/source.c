@@ -198,7 +198,8 @@ static void write_type_list(const schema_file *file, output *out)
     output_text(out, "};\n\n");
 }
 
-/* The reference to the marshal module is weak: a program that finds its modules at run time links none. */
+/* The reference to the marshal module is an ordinary one: it takes the module out of an archive, and a program that
+ * forgot it does not link. A weak one would do neither. */
 static void write_file(const schema_file *file, output *out)
 {
     write_type_list(file, out);
@@ -207,14 +208,19 @@ static void write_file(const schema_file *file, output *out)
     output_bytes(out, file->descriptor, file->descriptor_size);
     output_text(out, "};\n\n");
     output_fill(out,
-                "/* The marshal module of the file, when it is linked into the program. */\n"
-                "extern const mrpc_module mrpc_module_$F$ __attribute__((weak));\n\n"
+                "/* The marshal module of the file is linked into the program as well, unless it is to be found at run "
+                "time. */\n"
+                "#ifdef MRPC_MODULE_AT_RUN_TIME\n"
+                "#define MRPC_OWN_MODULE NULL\n"
+                "#else\n"
+                "extern const mrpc_module mrpc_module_$F$;\n"
+                "#define MRPC_OWN_MODULE &mrpc_module_$F$\n"
+                "#endif\n\n"
                 "const mrpc_file mrpc_file_$F$ = {\n    sizeof(mrpc_file), ",
                 "F", file->c_symbol, NULL);
     output_printf(out, "%zu, ", file->all_message_count);
     output_literal(out, file->name);
-    output_printf(out, ", %s, &mrpc_module_%s,\n    ", file->all_message_count != 0 ? "mrpc_own_types" : "NULL",
-                  file->c_symbol);
+    output_printf(out, ", %s, MRPC_OWN_MODULE,\n    ", file->all_message_count != 0 ? "mrpc_own_types" : "NULL");
     write_fingerprint(&file->fingerprint, out);
     output_printf(out, ",\n    mrpc_own_descriptor, sizeof mrpc_own_descriptor, %s, %zu,\n};\n",
                   file->dependency_count != 0 ? "mrpc_own_dependencies" : "NULL", file->dependency_count);

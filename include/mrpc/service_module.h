@@ -18,10 +18,12 @@
  *         .table_size = sizeof(mrpc_service_module), .abi = MRPC_SERVICE_ABI, .name = "kv", .stamp = "build 7",
  *         .state_format = "kv store 1", .init = start, .fini = stop, .service_count = 1, .services = services};
  *
- *     cc -shared -fPIC -fvisibility=hidden $(pkg-config --cflags mrpc) -o kv.so kv-module.c kv.mrpc.c
+ *     cc -shared -fPIC -fvisibility=hidden -DMRPC_MODULE_AT_RUN_TIME $(pkg-config --cflags mrpc) \
+ *         -o kv.so kv-module.c kv.mrpc.c
  *
- * It is linked without libmrpc (the program that loads it has it) and without the marshal module of its schema (which
- * is a module of its own, found by the runtime, so that each of the two can be replaced alone).
+ * It is linked without libmrpc (the program that loads it has it) and, as the macro says to the tables in kv.mrpc.c,
+ * without the marshal module of its schema (which is a module of its own, found by the runtime, so that each of the two
+ * can be replaced alone).
  */
 #ifndef MRPC_SERVICE_MODULE_H
 #define MRPC_SERVICE_MODULE_H

@@ -82,7 +82,7 @@ build_module() {
 
 # build_service OUT STAMP - the service module of the key-value server
 build_service() {
-    $CC -shared -fPIC -fvisibility=hidden -O1 -DSTAMP="\"$2\"" -I"$top_srcdir/include" -I"$top_srcdir/examples" -I"$top_builddir/gen" -o "$1" \
+    $CC -shared -fPIC -fvisibility=hidden -O1 -DMRPC_MODULE_AT_RUN_TIME -DSTAMP="\"$2\"" -I"$top_srcdir/include" -I"$top_srcdir/examples" -I"$top_builddir/gen" -o "$1" \
         "$top_srcdir/examples/kv_module.c" "$top_srcdir/examples/kv_service.c" "$top_srcdir/examples/kv_streams.c" \
         "$top_srcdir/examples/kv_watch.c" "$top_srcdir/examples/kv_store.c" "$top_builddir/gen/kv.mrpc.c" || exit 99
 }

@@ -18,11 +18,19 @@ compiles() {
     fi
 }
 
+alone=$work/without-modules
+mkdir "$alone"
 for file in $(outputs_in "$out"); do
     case $file in
     *.c)
         object=$work/$(echo "$file" | tr / _).o
         compiles "$file as C11" $CC -std=c11 $warnings -I"$top_srcdir/include" -I"$out" -c -o "$object" "$out/$file"
+        case $file in
+        *.mrpc.c)
+            compiles "$file without its module" $CC -std=c11 $warnings -I"$top_srcdir/include" -I"$out" \
+                -DMRPC_MODULE_AT_RUN_TIME -c -o "$alone/${object##*/}" "$out/$file"
+            ;;
+        esac
         ;;
     *.h)
         printf '#include "%s"\n#include "%s"\n' "$file" "$file" >"$work/alone.c"
@@ -42,9 +50,25 @@ done
 link_tables() {
     $CC -std=gnu11 $warnings -I"$top_srcdir/include" -I"$out" "$@" -o "$work/tables"
 }
-compiles 'the tables in one program' link_tables -DLINKED=0 "$work/tables.c" "$work"/*.mrpc.c.o
+compiles 'the tables in one program' link_tables -DLINKED=0 "$work/tables.c" "$alone"/*.o
 compiles 'the tables are right' "$work/tables"
 compiles 'tables and marshal modules in one program' link_tables -DLINKED=1 "$work/tables.c" "$work"/*.o
 compiles 'the tables find the modules' "$work/tables"
+
+# A library of generated code brings the modules of the tables that are used, and one that forgot them does not link.
+link_archive() {
+    rm -f "$work/generated.a" && ar rcs "$work/generated.a" "$@" &&
+        link_tables -DLINKED=1 "$work/tables.c" "$work/generated.a"
+}
+compiles 'tables and marshal modules from a static library' link_archive "$work"/*.o
+compiles 'the tables find the modules of the library' "$work/tables"
+if link_archive "$work"/*.mrpc.c.o >"$work/log" 2>&1; then
+    fail 'a static library without marshal modules links'
+elif grep -q 'undefined reference.*mrpc_module_' "$work/log"; then
+    pass 'the linker names the marshal modules that a static library lacks'
+else
+    head -n 20 "$work/log"
+    fail 'the linker names the marshal modules that a static library lacks'
+fi
 round_trip "$out"
 finish

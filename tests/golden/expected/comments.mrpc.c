@@ -94,11 +94,16 @@ static const uint8_t mrpc_own_descriptor[] = {
     114,111,116,111,51,
 };
 
-/* The marshal module of the file, when it is linked into the program. */
-extern const mrpc_module mrpc_module_comments __attribute__((weak));
+/* The marshal module of the file is linked into the program as well, unless it is to be found at run time. */
+#ifdef MRPC_MODULE_AT_RUN_TIME
+#define MRPC_OWN_MODULE NULL
+#else
+extern const mrpc_module mrpc_module_comments;
+#define MRPC_OWN_MODULE &mrpc_module_comments
+#endif
 
 const mrpc_file mrpc_file_comments = {
-    sizeof(mrpc_file), 2, "comments.proto", mrpc_own_types, &mrpc_module_comments,
+    sizeof(mrpc_file), 2, "comments.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x005a2b17a2ceadcb), MRPC_LAYOUT(0xeca67b38310bb255)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
 };

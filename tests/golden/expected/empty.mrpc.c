@@ -9,11 +9,16 @@ static const uint8_t mrpc_own_descriptor[] = {
     10,11,101,109,112,116,121,46,112,114,111,116,111,98,6,112,114,111,116,111,51,
 };
 
-/* The marshal module of the file, when it is linked into the program. */
-extern const mrpc_module mrpc_module_empty __attribute__((weak));
+/* The marshal module of the file is linked into the program as well, unless it is to be found at run time. */
+#ifdef MRPC_MODULE_AT_RUN_TIME
+#define MRPC_OWN_MODULE NULL
+#else
+extern const mrpc_module mrpc_module_empty;
+#define MRPC_OWN_MODULE &mrpc_module_empty
+#endif
 
 const mrpc_file mrpc_file_empty = {
-    sizeof(mrpc_file), 0, "empty.proto", NULL, &mrpc_module_empty,
+    sizeof(mrpc_file), 0, "empty.proto", NULL, MRPC_OWN_MODULE,
     {UINT64_C(0xd9dc4bf699b7fd02), MRPC_LAYOUT(0x40e02b716b58af53)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
 };

@@ -245,11 +245,16 @@ static const uint8_t mrpc_own_descriptor[] = {
     51,
 };
 
-/* The marshal module of the file, when it is linked into the program. */
-extern const mrpc_module mrpc_module_global __attribute__((weak));
+/* The marshal module of the file is linked into the program as well, unless it is to be found at run time. */
+#ifdef MRPC_MODULE_AT_RUN_TIME
+#define MRPC_OWN_MODULE NULL
+#else
+extern const mrpc_module mrpc_module_global;
+#define MRPC_OWN_MODULE &mrpc_module_global
+#endif
 
 const mrpc_file mrpc_file_global = {
-    sizeof(mrpc_file), 12, "global.proto", mrpc_own_types, &mrpc_module_global,
+    sizeof(mrpc_file), 12, "global.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0xe18f30c52083b40b), MRPC_LAYOUT(0xffadd1c6f72455a5)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
 };

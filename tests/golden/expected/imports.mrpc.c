@@ -108,11 +108,16 @@ static const uint8_t mrpc_own_descriptor[] = {
     118,49,46,80,117,98,108,105,99,98,6,112,114,111,116,111,51,
 };
 
-/* The marshal module of the file, when it is linked into the program. */
-extern const mrpc_module mrpc_module_imports __attribute__((weak));
+/* The marshal module of the file is linked into the program as well, unless it is to be found at run time. */
+#ifdef MRPC_MODULE_AT_RUN_TIME
+#define MRPC_OWN_MODULE NULL
+#else
+extern const mrpc_module mrpc_module_imports;
+#define MRPC_OWN_MODULE &mrpc_module_imports
+#endif
 
 const mrpc_file mrpc_file_imports = {
-    sizeof(mrpc_file), 2, "imports.proto", mrpc_own_types, &mrpc_module_imports,
+    sizeof(mrpc_file), 2, "imports.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x18ffc0dea31ca641), MRPC_LAYOUT(0x9a7ba235207f4f1a)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, mrpc_own_dependencies, 2,
 };

@@ -628,11 +628,16 @@ static const uint8_t mrpc_own_descriptor[] = {
     71,82,65,68,69,95,65,16,1,98,6,112,114,111,116,111,51,
 };
 
-/* The marshal module of the file, when it is linked into the program. */
-extern const mrpc_module mrpc_module_maps __attribute__((weak));
+/* The marshal module of the file is linked into the program as well, unless it is to be found at run time. */
+#ifdef MRPC_MODULE_AT_RUN_TIME
+#define MRPC_OWN_MODULE NULL
+#else
+extern const mrpc_module mrpc_module_maps;
+#define MRPC_OWN_MODULE &mrpc_module_maps
+#endif
 
 const mrpc_file mrpc_file_maps = {
-    sizeof(mrpc_file), 24, "maps.proto", mrpc_own_types, &mrpc_module_maps,
+    sizeof(mrpc_file), 24, "maps.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x5f6e93385d236663), MRPC_LAYOUT(0xdb6953644d75a77c)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
 };

@@ -434,11 +434,16 @@ static const uint8_t mrpc_own_descriptor[] = {
     116,111,51,
 };
 
-/* The marshal module of the file, when it is linked into the program. */
-extern const mrpc_module mrpc_module_names __attribute__((weak));
+/* The marshal module of the file is linked into the program as well, unless it is to be found at run time. */
+#ifdef MRPC_MODULE_AT_RUN_TIME
+#define MRPC_OWN_MODULE NULL
+#else
+extern const mrpc_module mrpc_module_names;
+#define MRPC_OWN_MODULE &mrpc_module_names
+#endif
 
 const mrpc_file mrpc_file_names = {
-    sizeof(mrpc_file), 13, "names.proto", mrpc_own_types, &mrpc_module_names,
+    sizeof(mrpc_file), 13, "names.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x6e73f9c4d791e763), MRPC_LAYOUT(0x537af91a90f1a625)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
 };

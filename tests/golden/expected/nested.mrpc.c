@@ -201,11 +201,16 @@ static const uint8_t mrpc_own_descriptor[] = {
     112,114,111,116,111,51,
 };
 
-/* The marshal module of the file, when it is linked into the program. */
-extern const mrpc_module mrpc_module_nested __attribute__((weak));
+/* The marshal module of the file is linked into the program as well, unless it is to be found at run time. */
+#ifdef MRPC_MODULE_AT_RUN_TIME
+#define MRPC_OWN_MODULE NULL
+#else
+extern const mrpc_module mrpc_module_nested;
+#define MRPC_OWN_MODULE &mrpc_module_nested
+#endif
 
 const mrpc_file mrpc_file_nested = {
-    sizeof(mrpc_file), 6, "nested.proto", mrpc_own_types, &mrpc_module_nested,
+    sizeof(mrpc_file), 6, "nested.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x359b236ca972a070), MRPC_LAYOUT(0xe8b0da47c81ce4a2)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
 };

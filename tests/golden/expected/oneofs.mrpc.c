@@ -148,11 +148,16 @@ static const uint8_t mrpc_own_descriptor[] = {
     68,65,82,75,16,1,98,6,112,114,111,116,111,51,
 };
 
-/* The marshal module of the file, when it is linked into the program. */
-extern const mrpc_module mrpc_module_oneofs __attribute__((weak));
+/* The marshal module of the file is linked into the program as well, unless it is to be found at run time. */
+#ifdef MRPC_MODULE_AT_RUN_TIME
+#define MRPC_OWN_MODULE NULL
+#else
+extern const mrpc_module mrpc_module_oneofs;
+#define MRPC_OWN_MODULE &mrpc_module_oneofs
+#endif
 
 const mrpc_file mrpc_file_oneofs = {
-    sizeof(mrpc_file), 3, "oneofs.proto", mrpc_own_types, &mrpc_module_oneofs,
+    sizeof(mrpc_file), 3, "oneofs.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x52596554bf80231b), MRPC_LAYOUT(0x1328f58e1430b5b4)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
 };

@@ -351,11 +351,16 @@ static const uint8_t mrpc_own_descriptor[] = {
     71,82,69,69,78,16,2,98,6,112,114,111,116,111,51,
 };
 
-/* The marshal module of the file, when it is linked into the program. */
-extern const mrpc_module mrpc_module_scalars __attribute__((weak));
+/* The marshal module of the file is linked into the program as well, unless it is to be found at run time. */
+#ifdef MRPC_MODULE_AT_RUN_TIME
+#define MRPC_OWN_MODULE NULL
+#else
+extern const mrpc_module mrpc_module_scalars;
+#define MRPC_OWN_MODULE &mrpc_module_scalars
+#endif
 
 const mrpc_file mrpc_file_scalars = {
-    sizeof(mrpc_file), 5, "scalars.proto", mrpc_own_types, &mrpc_module_scalars,
+    sizeof(mrpc_file), 5, "scalars.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x6e693489083e334a), MRPC_LAYOUT(0x0b3d96ad11d9ef4a)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
 };

@@ -84,11 +84,16 @@ static const uint8_t mrpc_own_descriptor[] = {
     121,98,6,112,114,111,116,111,51,
 };
 
-/* The marshal module of the file, when it is linked into the program. */
-extern const mrpc_module mrpc_module_services __attribute__((weak));
+/* The marshal module of the file is linked into the program as well, unless it is to be found at run time. */
+#ifdef MRPC_MODULE_AT_RUN_TIME
+#define MRPC_OWN_MODULE NULL
+#else
+extern const mrpc_module mrpc_module_services;
+#define MRPC_OWN_MODULE &mrpc_module_services
+#endif
 
 const mrpc_file mrpc_file_services = {
-    sizeof(mrpc_file), 2, "services.proto", mrpc_own_types, &mrpc_module_services,
+    sizeof(mrpc_file), 2, "services.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0xe9e3dd7ce44bb55c), MRPC_LAYOUT(0x3640df3a368d3f19)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
 };

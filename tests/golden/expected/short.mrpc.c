@@ -57,11 +57,16 @@ static const uint8_t mrpc_own_descriptor[] = {
     115,97,103,101,98,6,112,114,111,116,111,51,
 };
 
-/* The marshal module of the file, when it is linked into the program. */
-extern const mrpc_module mrpc_module_short __attribute__((weak));
+/* The marshal module of the file is linked into the program as well, unless it is to be found at run time. */
+#ifdef MRPC_MODULE_AT_RUN_TIME
+#define MRPC_OWN_MODULE NULL
+#else
+extern const mrpc_module mrpc_module_short;
+#define MRPC_OWN_MODULE &mrpc_module_short
+#endif
 
 const mrpc_file mrpc_file_short = {
-    sizeof(mrpc_file), 1, "short.proto", mrpc_own_types, &mrpc_module_short,
+    sizeof(mrpc_file), 1, "short.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x4ed13cb170232b5a), MRPC_LAYOUT(0x07e0e521decde175)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
 };

@@ -108,8 +108,8 @@ static const char *build_marshal(const char *name, const char *stamp)
 static const char *build_service(const char *name, const char *options)
 {
     const char *source = environment("top_srcdir", "."), *build = environment("top_builddir", ".");
-    run("%s -O1 -shared -fPIC -fvisibility=hidden %s -I%s/include -I%s/gen -o %s/%s %s/tests/unit/upgrade/service.c "
-        "%s/gen/hello.mrpc.c",
+    run("%s -O1 -shared -fPIC -fvisibility=hidden -DMRPC_MODULE_AT_RUN_TIME %s -I%s/include -I%s/gen -o %s/%s "
+        "%s/tests/unit/upgrade/service.c %s/gen/hello.mrpc.c",
         environment("CC", "cc"), options, source, build, test_folder(), name, source, build);
     return in_folder(name);
 }

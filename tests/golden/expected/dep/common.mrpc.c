@@ -47,11 +47,16 @@ static const uint8_t mrpc_own_descriptor[] = {
     8,10,4,72,73,71,72,16,1,98,6,112,114,111,116,111,51,
 };
 
-/* The marshal module of the file, when it is linked into the program. */
-extern const mrpc_module mrpc_module_dep_2fcommon __attribute__((weak));
+/* The marshal module of the file is linked into the program as well, unless it is to be found at run time. */
+#ifdef MRPC_MODULE_AT_RUN_TIME
+#define MRPC_OWN_MODULE NULL
+#else
+extern const mrpc_module mrpc_module_dep_2fcommon;
+#define MRPC_OWN_MODULE &mrpc_module_dep_2fcommon
+#endif
 
 const mrpc_file mrpc_file_dep_2fcommon = {
-    sizeof(mrpc_file), 1, "dep/common.proto", mrpc_own_types, &mrpc_module_dep_2fcommon,
+    sizeof(mrpc_file), 1, "dep/common.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0xcd94dbda308d4c60), MRPC_LAYOUT(0x84daddf761e2d465)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
 };

@@ -38,11 +38,16 @@ static const uint8_t mrpc_own_descriptor[] = {
     110,82,6,99,111,109,109,111,110,80,0,98,6,112,114,111,116,111,51,
 };
 
-/* The marshal module of the file, when it is linked into the program. */
-extern const mrpc_module mrpc_module_dep_2fpublic __attribute__((weak));
+/* The marshal module of the file is linked into the program as well, unless it is to be found at run time. */
+#ifdef MRPC_MODULE_AT_RUN_TIME
+#define MRPC_OWN_MODULE NULL
+#else
+extern const mrpc_module mrpc_module_dep_2fpublic;
+#define MRPC_OWN_MODULE &mrpc_module_dep_2fpublic
+#endif
 
 const mrpc_file mrpc_file_dep_2fpublic = {
-    sizeof(mrpc_file), 1, "dep/public.proto", mrpc_own_types, &mrpc_module_dep_2fpublic,
+    sizeof(mrpc_file), 1, "dep/public.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0xbf67147c244ffea4), MRPC_LAYOUT(0x700d7ec259d5f361)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, mrpc_own_dependencies, 1,
 };
