@@ -2,8 +2,9 @@
 /*
  * service.c - client stubs and server skeletons in FILE.mrpc.h: typed names for the calls of <mrpc/call.h>
  *
- * Handlers and callbacks keep their own types until they are handed over, where all pointers to functions that differ
- * only in what their parameters point to are called alike.
+ * Handlers and callbacks have parameters of the method's types. The runtime knows them as pointers to functions of no
+ * particular type, and calls each through a function that is generated here (or, for handlers, in source.c), which
+ * gives the pointer its own type back: a function is never called as what it is not.
  */
 #include "generator.h"
 
@@ -47,13 +48,20 @@ static void write_unary_async(const stub *s)
 {
     fill(s, "typedef void (*$M$_callback)(void *state, const mrpc_status *status, const $R$ *reply);\n"
             "\n"
+            "static inline void $M$_replied(\n"
+            "        mrpc_function callback, void *state, const mrpc_status *status, const void *reply)\n"
+            "{\n"
+            "    (($M$_callback)callback)(state, status, (const $R$ *)reply);\n"
+            "}\n"
+            "\n"
             "MRPC_MUST_CHECK static inline int $M$_start(\n"
             "        mrpc_channel *channel, const $Q$ *request,\n"
             "        const mrpc_call_options *options, $M$_callback callback,\n"
             "        void *state, mrpc_call **call)\n"
             "{\n"
-            "    mrpc_unary_callback untyped = (mrpc_unary_callback)(void (*)(void))callback;\n"
-            "    return mrpc_call_unary_start(channel, &$S$_methods[$I$], request, options, untyped, state, call);\n"
+            "    mrpc_unary_callback untyped = (mrpc_unary_callback)(mrpc_function)callback;\n"
+            "    return mrpc_call_unary_start(\n"
+            "        channel, &$S$_methods[$I$], request, options, untyped, $M$_replied, state, call);\n"
             "}\n"
             "\n"
             "MRPC_MUST_CHECK static inline int $M$_submit(\n"
@@ -71,6 +79,49 @@ static void write_unary_async(const stub *s)
             "\n");
 }
 
+/* What calls callbacks with a handle of type M_HANDLE and messages of type T. */
+static void write_callers(const stub *s, const char *handle, const char *message)
+{
+    output_fill(s->out,
+                "static inline void $M$_$H$_message(\n"
+                "        mrpc_function callback, void *state, mrpc_call *call, const void *message)\n"
+                "{\n"
+                "    ((void (*)(void *, $M$_$H$ *, const $T$ *))callback)(\n"
+                "        state, ($M$_$H$ *)call, (const $T$ *)message);\n"
+                "}\n"
+                "\n"
+                "static inline void $M$_$H$_event(mrpc_function callback, void *state, mrpc_call *call)\n"
+                "{\n"
+                "    ((void (*)(void *, $M$_$H$ *))callback)(state, ($M$_$H$ *)call);\n"
+                "}\n"
+                "\n"
+                "static inline void $M$_$H$_end(\n"
+                "        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)\n"
+                "{\n"
+                "    ((void (*)(void *, $M$_$H$ *, const mrpc_status *))callback)(\n"
+                "        state, ($M$_$H$ *)call, status);\n"
+                "}\n"
+                "\n",
+                "M", s->method->c_name, "H", handle, "T", message, NULL);
+}
+
+/* The variable `untyped`, made of `callbacks`. */
+static void write_untyped_callbacks(const stub *s, const char *handle)
+{
+    output_fill(s->out,
+                "    static const mrpc_callers callers = {\n"
+                "        $M$_$H$_message, $M$_$H$_event, $M$_$H$_end};\n"
+                "    const mrpc_call_callbacks untyped = {\n"
+                "        sizeof(mrpc_call_callbacks),\n"
+                "        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,\n"
+                "        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,\n"
+                "        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,\n"
+                "        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,\n"
+                "        &callers,\n"
+                "    };\n",
+                "M", s->method->c_name, "H", handle, NULL);
+}
+
 static void write_client_callbacks(const stub *s)
 {
     fill(s, "typedef struct $M$_stream_callbacks {\n"
@@ -80,6 +131,7 @@ static void write_client_callbacks(const stub *s)
             "    void (*on_end)(void *state, $M$_stream *stream, const mrpc_status *status);\n"
             "} $M$_stream_callbacks;\n"
             "\n");
+    write_callers(s, "stream", s->method->reply->c_name);
 }
 
 static void write_open(const stub *s)
@@ -106,14 +158,10 @@ static void write_start(const stub *s)
                 "        mrpc_channel *channel, $P$const mrpc_call_options *options,\n"
                 "        const $M$_stream_callbacks *callbacks, void *state,\n"
                 "        $M$_stream **stream)\n"
-                "{\n"
-                "    const mrpc_call_callbacks untyped = {\n"
-                "        sizeof(mrpc_call_callbacks),\n"
-                "        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,\n"
-                "        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,\n"
-                "        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,\n"
-                "        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,\n"
-                "    };\n"
+                "{\n",
+                "M", s->method->c_name, "P", s->parameter, NULL);
+    write_untyped_callbacks(s, "stream");
+    output_fill(s->out,
                 "    mrpc_call *call = NULL;\n"
                 "    int result = mrpc_call_open(channel, &$S$_methods[$I$], $A$, options, &untyped, state, &call);\n"
                 "    if (stream != NULL)\n"
@@ -121,8 +169,7 @@ static void write_start(const stub *s)
                 "    return result;\n"
                 "}\n"
                 "\n",
-                "M", s->method->c_name, "S", s->service->c_name, "I", s->index, "A", s->argument, "P", s->parameter,
-                NULL);
+                "M", s->method->c_name, "S", s->service->c_name, "I", s->index, "A", s->argument, NULL);
 }
 
 static void write_client_sending(const stub *s)
@@ -245,18 +292,13 @@ static void write_call_callbacks(const stub *s)
             "    void (*on_writable)(void *state, $M$_call *call);\n"
             "    void (*on_end)(void *state, $M$_call *call, const mrpc_status *status);\n"
             "} $M$_call_callbacks;\n"
-            "\n"
-            "static inline int $M$_set_callbacks(\n"
+            "\n");
+    write_callers(s, "call", s->method->request->c_name);
+    fill(s, "static inline int $M$_set_callbacks(\n"
             "        $M$_call *call, const $M$_call_callbacks *callbacks, void *state)\n"
-            "{\n"
-            "    const mrpc_call_callbacks untyped = {\n"
-            "        sizeof(mrpc_call_callbacks),\n"
-            "        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,\n"
-            "        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,\n"
-            "        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,\n"
-            "        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,\n"
-            "    };\n"
-            "    return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);\n"
+            "{\n");
+    write_untyped_callbacks(s, "call");
+    fill(s, "    return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);\n"
             "}\n"
             "\n");
 }
@@ -283,15 +325,7 @@ static void write_serve(const schema_service *service, output *out)
                 "MRPC_MUST_CHECK static inline int $S$_serve(\n"
                 "        mrpc_server *server, const $S$_handlers *handlers, void *state)\n"
                 "{\n"
-                "    const mrpc_handler untyped[] = {\n",
-                "S", service->c_name, NULL);
-    for (size_t i = 0; i < service->method_count; i++)
-        output_printf(out, "        (mrpc_handler)(void (*)(void))handlers->%s,\n", service->methods[i].c_member);
-    if (service->method_count == 0)
-        output_text(out, "        (mrpc_handler)handlers->none,\n");
-    output_fill(out,
-                "    };\n"
-                "    return mrpc_server_add(server, &$S$_service, untyped, state);\n"
+                "    return mrpc_server_add(server, &$S$_service, handlers, state);\n"
                 "}\n"
                 "\n",
                 "S", service->c_name, NULL);

@@ -144,20 +144,36 @@ static void write_message(const schema_message *message, output *out)
     write_type(message, out);
 }
 
+/* Gives a handler its own type back, and calls it. */
+static void write_handle(const schema_method *method, output *out)
+{
+    output_fill(out,
+                "static void $M$_handle(\n"
+                "        mrpc_function handler, mrpc_call *call, const void *request, void *state)\n"
+                "{\n"
+                "    ((void (*)($M$_call *, const $Q$ *, void *))handler)(\n"
+                "        ($M$_call *)call, (const $Q$ *)request, state);\n"
+                "}\n"
+                "\n",
+                "M", method->c_name, "Q", method->request->c_name, NULL);
+}
+
 /* A method's messages may be of other files: their codecs are numbered in the module of the service's file. */
 static void write_method(const schema_file *file, const schema_service *service, const schema_method *method,
                          output *out)
 {
     output_printf(out, "    {sizeof(mrpc_method), %zu, \"%s\", \"%s/%s\",\n", (size_t)(method - service->methods),
                   method->name, service->full_name, method->name);
-    output_printf(out, "     &%s_service, &%s_type, &%s_type, %zu, %zu, %s, %s},\n", service->c_name,
+    output_printf(out, "     &%s_service, &%s_type, &%s_type, %zu, %zu, %s, %s,\n     %s_handle},\n", service->c_name,
                   method->request->c_name, method->reply->c_name, fingerprint_codec(file, method->request),
                   fingerprint_codec(file, method->reply), method->client_streaming ? "true" : "false",
-                  method->server_streaming ? "true" : "false");
+                  method->server_streaming ? "true" : "false", method->c_name);
 }
 
 static void write_service(const schema_file *file, const schema_service *service, output *out)
 {
+    for (size_t i = 0; i < service->method_count; i++)
+        write_handle(&service->methods[i], out);
     if (service->method_count != 0) {
         output_printf(out, "const mrpc_method %s_methods[%zu] = {\n", service->c_name, service->method_count);
         for (size_t i = 0; i < service->method_count; i++)

@@ -29,11 +29,14 @@
         X(async) X(stream)
 
 /* Behind the name of a method: of every kind, unary, with a stream. */
-#define GEN_CALL_SUFFIXES(X) X(call) X(call_callbacks) X(untyped) X(heap) X(reply) X(fail) X(send) X(set_callbacks)
-#define GEN_UNARY_SUFFIXES(X) X(callback) X(start) X(submit) X(result)
+#define GEN_CALL_SUFFIXES(X) \
+    X(call)                                                                                                            \
+    X(call_callbacks) X(call_message) X(call_event) X(call_end) X(untyped) X(heap) X(reply) X(fail) X(send)            \
+        X(set_callbacks) X(handle)
+#define GEN_UNARY_SUFFIXES(X) X(callback) X(replied) X(start) X(submit) X(result)
 #define GEN_STREAM_SUFFIXES(X)                                                                                         \
     X(stream)                                                                                                          \
-    X(stream_callbacks) X(open) X(start) X(stream_send) X(stream_close_send) X(stream_receive) X(stream_finish)        \
+    X(stream_callbacks) X(stream_message) X(stream_event) X(stream_end) X(open) X(start) X(stream_send) X(stream_close_send) X(stream_receive) X(stream_finish)        \
         X(stream_cancel) X(stream_untyped)
 
 /* Whether a name inside a message would be taken for a generated one. */

@@ -78,7 +78,7 @@ struct mrpc_call {
     mrpc_module_entry *modules;
     mrpc_channel_method *binding; /* client */
     mrpc_handlers *handlers;      /* server: what it began with */
-    mrpc_handler handler;
+    mrpc_function handler;        /* server */
     uint32_t number;
     uint8_t style;
     bool server;
@@ -143,6 +143,7 @@ struct mrpc_call {
     mrpc_call_wait *wait;
     struct mrpc_unary_wait *unary_wait;
     mrpc_unary_callback unary_callback;
+    mrpc_unary_caller unary_caller;
     mrpc_queue *queue;
     void *tag;
     mrpc_unary_result *result;

@@ -237,7 +237,8 @@ static void launch(const starter *start, mrpc_call *call, bool flush)
 }
 
 int mrpc_call_unary_start(mrpc_channel *channel, const mrpc_method *method, const void *request,
-                          const mrpc_call_options *options, mrpc_unary_callback callback, void *state, mrpc_call **call)
+                          const mrpc_call_options *options, mrpc_unary_callback callback, mrpc_unary_caller caller,
+                          void *state, mrpc_call **call)
 {
     starter start;
     mrpc_error error;
@@ -254,6 +255,7 @@ int mrpc_call_unary_start(mrpc_channel *channel, const mrpc_method *method, cons
     }
     fresh->last = request;
     fresh->unary_callback = callback;
+    fresh->unary_caller = caller;
     fresh->state = state;
     if (call != NULL)
         *call = mrpc_call_handle(fresh);

@@ -79,9 +79,10 @@ static void deliver_unary(mrpc_call *call)
         mrpc_queue_put(call->queue, call->tag, call->result, &status, reply);
         return;
     }
-    mrpc_unary_callback callback = call->unary_callback;
-    void *state = call->state;
-    callback(state, &status, reply);
+    if (call->unary_caller != NULL)
+        call->unary_caller((mrpc_function)call->unary_callback, call->state, &status, reply);
+    else
+        call->unary_callback(call->state, &status, reply);
 }
 
 /* --- blocking calls --- */
@@ -157,12 +158,42 @@ static mrpc_waiter *deliver_blocking(mrpc_call *call)
 
 /* --- callbacks, either side --- */
 
+static void call_on_message(mrpc_call *call, const void *message)
+{
+    const mrpc_call_callbacks *to = &call->callbacks;
+    if (to->callers != NULL)
+        to->callers->message((mrpc_function)to->on_message, call->state, mrpc_call_handle(call), message);
+    else
+        to->on_message(call->state, mrpc_call_handle(call), message);
+}
+
+static void call_on_event(mrpc_call *call, void (*callback)(void *state, mrpc_call *call))
+{
+    if (callback == NULL)
+        return;
+    if (call->callbacks.callers != NULL)
+        call->callbacks.callers->event((mrpc_function)callback, call->state, mrpc_call_handle(call));
+    else
+        callback(call->state, mrpc_call_handle(call));
+}
+
+static void call_on_end(mrpc_call *call, const mrpc_status *status)
+{
+    const mrpc_call_callbacks *to = &call->callbacks;
+    if (to->on_end == NULL)
+        return;
+    if (to->callers != NULL)
+        to->callers->end((mrpc_function)to->on_end, call->state, mrpc_call_handle(call), status);
+    else
+        to->on_end(call->state, mrpc_call_handle(call), status);
+}
+
 static void deliver_messages(mrpc_call *call)
 {
     while (call->inbox != NULL && !call->paused && call->callbacks.on_message != NULL) {
         mrpc_received *received = take(call);
         uint64_t bytes = received->bytes;
-        call->callbacks.on_message(call->state, mrpc_call_handle(call), received->message);
+        call_on_message(call, received->message);
         mrpc_call_consumed(call, bytes);
     }
 }
@@ -173,8 +204,7 @@ static void deliver_half_close(mrpc_call *call)
     if (!call->peer_closed || call->inbox != NULL || call->half_close_told || dropped)
         return;
     call->half_close_told = true;
-    if (call->callbacks.on_half_close != NULL)
-        call->callbacks.on_half_close(call->state, mrpc_call_handle(call));
+    call_on_event(call, call->callbacks.on_half_close);
 }
 
 static bool wants_room(const mrpc_call *call)
@@ -192,8 +222,7 @@ static void deliver_room(mrpc_call *call)
     }
     call->wants_room = false;
     (void)atomic_fetch_and(&call->control, ~(uint64_t)CONTROL_WRITABLE);
-    if (call->callbacks.on_writable != NULL)
-        call->callbacks.on_writable(call->state, mrpc_call_handle(call));
+    call_on_event(call, call->callbacks.on_writable);
 }
 
 static void deliver_end(mrpc_call *call)
@@ -207,8 +236,7 @@ static void deliver_end(mrpc_call *call)
     mrpc_status status;
     set_status(&status, call);
     call->told = true;
-    if (call->callbacks.on_end != NULL)
-        call->callbacks.on_end(call->state, mrpc_call_handle(call), &status);
+    call_on_end(call, &status);
 }
 
 static void deliver_callbacks(mrpc_call *call)
@@ -233,7 +261,10 @@ static bool run_handler(mrpc_call *call)
     call->handled = true;
     if (!call->method->client_streaming)
         call->request = take(call)->message;
-    call->handler(mrpc_call_handle(call), call->request, call->state);
+    if (call->method->handle != NULL)
+        call->method->handle(call->handler, mrpc_call_handle(call), call->request, call->state);
+    else
+        ((mrpc_handler)call->handler)(mrpc_call_handle(call), call->request, call->state);
     return true;
 }
 

@@ -189,30 +189,16 @@ static const mrpc_service_binding *find_binding(const host_version *version, con
     return NULL;
 }
 
-/* Generated code passes handlers as a struct of pointers to functions of various types; the server takes an array of
- * one type. */
-static mrpc_handler *copy_handlers(const mrpc_service_binding *binding)
-{
-    size_t count = binding->service->method_count;
-    mrpc_handler *handlers = malloc((count > 0 ? count : 1) * sizeof *handlers);
-    if (handlers != NULL)
-        memcpy(handlers, binding->handlers, count * sizeof *handlers);
-    return handlers;
-}
-
 /* Has `to` serve one of its services, in place of `from`. */
 static int bind_service(mrpc_server *server, host_version *from, host_version *to, const mrpc_service_binding *binding)
 {
-    mrpc_handler *handlers = copy_handlers(binding);
-    if (handlers == NULL)
-        return MRPC_ENOMEM;
     atomic_fetch_add(&to->uses, 1);
-    int result = from != NULL ? mrpc_server_replace_timed(server, binding->service, handlers, to->state->state, retired,
+    void *state = to->state->state;
+    int result = from != NULL ? mrpc_server_replace_timed(server, binding->service, binding->handlers, state, retired,
                                                           from, &to->pause_ns)
-                              : mrpc_server_add(server, binding->service, handlers, to->state->state);
+                              : mrpc_server_add(server, binding->service, binding->handlers, state);
     if (result != 0)
         atomic_fetch_sub(&to->uses, 1);
-    free(handlers);
     return result;
 }
 

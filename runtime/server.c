@@ -119,15 +119,15 @@ static server_service *find_service(mrpc_server *server, const mrpc_service *ser
     return NULL;
 }
 
-static mrpc_handlers *make_handlers(mrpc_server *server, const mrpc_service *service, const mrpc_handler *table,
-                                    void *state)
+/* `table` is a struct of pointers to functions of various types, which are all represented alike. */
+static mrpc_handlers *make_handlers(mrpc_server *server, const mrpc_service *service, const void *table, void *state)
 {
-    mrpc_handlers *handlers = calloc(1, sizeof *handlers + service->method_count * sizeof table[0]);
+    mrpc_handlers *handlers = calloc(1, sizeof *handlers + service->method_count * sizeof handlers->table[0]);
     if (handlers == NULL)
         return NULL;
     handlers->server = server;
     handlers->state = state;
-    memcpy(handlers->table, table, service->method_count * sizeof table[0]);
+    memcpy(handlers->table, table, service->method_count * sizeof handlers->table[0]);
     return handlers;
 }
 
@@ -194,7 +194,7 @@ static int change_service(service_change *change, void (*function)(void *argumen
     return result;
 }
 
-int mrpc_server_add(mrpc_server *server, const mrpc_service *service, const mrpc_handler *handlers, void *state)
+int mrpc_server_add(mrpc_server *server, const mrpc_service *service, const void *handlers, void *state)
 {
     if (server == NULL || service == NULL || handlers == NULL)
         return MRPC_EINVAL;
@@ -278,7 +278,7 @@ static void replace_service(void *argument)
     change->pause_ns = mrpc_engine_now(engine_of(change->server)) - begin;
 }
 
-int mrpc_server_replace_timed(mrpc_server *server, const mrpc_service *service, const mrpc_handler *handlers,
+int mrpc_server_replace_timed(mrpc_server *server, const mrpc_service *service, const void *handlers,
                               void *state, void (*retired)(void *context), void *context, uint64_t *pause_ns)
 {
     service_change change = {
@@ -292,7 +292,7 @@ int mrpc_server_replace_timed(mrpc_server *server, const mrpc_service *service, 
     return result;
 }
 
-int mrpc_server_replace(mrpc_server *server, const mrpc_service *service, const mrpc_handler *handlers, void *state,
+int mrpc_server_replace(mrpc_server *server, const mrpc_service *service, const void *handlers, void *state,
                         void (*retired)(void *context), void *context)
 {
     if (server == NULL || service == NULL || handlers == NULL)

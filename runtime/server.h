@@ -20,7 +20,7 @@ struct mrpc_handlers {
     bool replaced;
     void (*retired)(void *context);
     void *context;
-    mrpc_handler table[]; /* by index of the method */
+    mrpc_function table[]; /* by index of the method */
 };
 
 typedef struct server_service {
@@ -64,7 +64,7 @@ struct mrpc_server {
 
 /* As mrpc_server_replace(); adds to *pause_ns for how long the engine did nothing else. */
 MRPC_MUST_CHECK int mrpc_server_replace_timed(mrpc_server *server, const mrpc_service *service,
-                                              const mrpc_handler *handlers, void *state, void (*retired)(void *context),
+                                              const void *handlers, void *state, void (*retired)(void *context),
                                               void *context, uint64_t *pause_ns);
 
 void mrpc_handlers_unpin(mrpc_handlers *handlers);

@@ -27,21 +27,19 @@
 extern "C" {
 #endif
 
-typedef struct mrpc_call mrpc_call;
-
 /* ASCII or binary (key ends in "-bin") metadata. Keys are lower-case and do not begin with ':'. All of a call's metadata: at most 8 KiB. */
 typedef struct mrpc_metadata {
     const char *key;
     const void *value;
     size_t size;
+} mrpc_metadata;
+
 /* What is not named in MRPC_CALL_OPTIONS is zero; C++ compilers warn unless the members say so themselves. */
 #ifdef __cplusplus
 #define MRPC_ZERO = {}
 #else
 #define MRPC_ZERO
 #endif
-
-} mrpc_metadata;
 
 /* Options of one call. Zero means the default. */
 typedef struct mrpc_call_options {
@@ -73,13 +71,15 @@ MRPC_API mrpc_status mrpc_call_unary(mrpc_channel *channel, const mrpc_method *m
 
 /* Runs exactly once, on the thread that drives the runtime. `reply` is NULL unless status->code is MRPC_OK; the callback releases it. */
 typedef void (*mrpc_unary_callback)(void *state, const mrpc_status *status, const void *reply);
+/* Calls a callback that takes a reply of a certain type as what it is. */
+typedef void (*mrpc_unary_caller)(mrpc_function callback, void *state, const mrpc_status *status, const void *reply);
 
 /* Begins a unary call and returns; never blocks and never calls back before it has returned. 0: the callback will run. Errors, after which it
  * won't: ENOMEM, ELIMIT (calls in flight), EINVAL, ECLOSED, EFORKED. `*call` (may be NULL) is valid for mrpc_call_cancel() until the
- * callback has begun. */
+ * callback has begun. `caller` is for generated code, whose callbacks have types of their own: it calls `callback`; NULL: the runtime does. */
 MRPC_API MRPC_MUST_CHECK int mrpc_call_unary_start(mrpc_channel *channel, const mrpc_method *method, const void *request,
-                                                   const mrpc_call_options *options, mrpc_unary_callback callback, void *state,
-                                                   mrpc_call **call);
+                                                   const mrpc_call_options *options, mrpc_unary_callback callback,
+                                                   mrpc_unary_caller caller, void *state, mrpc_call **call);
 
 /* Where the outcome of a submitted call goes; the caller's memory, valid until the event was taken from the queue. */
 typedef struct mrpc_unary_result {
@@ -94,6 +94,13 @@ MRPC_API MRPC_MUST_CHECK int mrpc_call_unary_submit(mrpc_channel *channel, const
 
 /* --- client, streams --- */
 
+/* Call callbacks that take messages and handles of certain types as what they are. */
+typedef struct mrpc_callers {
+    void (*message)(mrpc_function callback, void *state, mrpc_call *call, const void *message);
+    void (*event)(mrpc_function callback, void *state, mrpc_call *call);
+    void (*end)(mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status);
+} mrpc_callers;
+
 /* What happens to a call, on the thread that drives. Members may be NULL. */
 typedef struct mrpc_call_callbacks {
     size_t size;
@@ -106,6 +113,8 @@ typedef struct mrpc_call_callbacks {
     /* The call has ended; runs exactly once and last. Client: `call` is valid until it returns. Server: the peer cancelled, the deadline
      * passed, or the connection broke, or the reply was handed over. */
     void (*on_end)(void *state, mrpc_call *call, const mrpc_status *status);
+    /* For generated code, whose callbacks have types of their own: calls them; static. NULL: the runtime does. */
+    const mrpc_callers *callers;
 } mrpc_call_callbacks;
 
 /* Begins a call of any kind. `request` is the one message of a method that is not client-streaming: it is borrowed until the function returns and goes out with the

@@ -29,13 +29,14 @@ typedef struct mrpc_server_options {
 /* Makes a server without services or addresses. `options` may be NULL. Freed with mrpc_server_free(). Errors: EINVAL, ENOMEM, ESYS. */
 MRPC_API MRPC_MUST_CHECK int mrpc_server_new(mrpc_server **server, const mrpc_server_options *options, mrpc_error *error);
 
-/* Adds a service: one handler for each of its methods, in their order; a NULL one answers UNIMPLEMENTED. `handlers` is copied, `state` is passed to them. Generated code
- * wraps it as SERVICE_serve(). Errors: EEXIST, ENOMEM, EINVAL. */
-MRPC_API MRPC_MUST_CHECK int mrpc_server_add(mrpc_server *server, const mrpc_service *service, const mrpc_handler *handlers, void *state);
+/* Adds a service. `handlers` is the SERVICE_handlers of generated code: a pointer to a function for each of its methods, in
+ * their order; a NULL one answers UNIMPLEMENTED. It is copied, `state` is passed to the handlers. Generated code wraps this
+ * as SERVICE_serve(), which checks the type. Errors: EEXIST, ENOMEM, EINVAL. */
+MRPC_API MRPC_MUST_CHECK int mrpc_server_add(mrpc_server *server, const mrpc_service *service, const void *handlers, void *state);
 
 /* Replaces handlers and state of a service that was added, for calls that begin from now on. Calls in progress keep the old ones; when the last of them has ended,
  * `retired(context)` runs (on the thread that drives; may be NULL). Errors: ENOENT, EINVAL (another schema), ENOMEM. */
-MRPC_API MRPC_MUST_CHECK int mrpc_server_replace(mrpc_server *server, const mrpc_service *service, const mrpc_handler *handlers, void *state,
+MRPC_API MRPC_MUST_CHECK int mrpc_server_replace(mrpc_server *server, const mrpc_service *service, const void *handlers, void *state,
                                                  void (*retired)(void *context), void *context);
 
 /* Listens at an address, as well as at those before: tcp://HOST:PORT (port 0: any), shm://NAME, sim://NAME. Errors: EINVAL, EEXIST (in use), EPERM, ENOTSUP, ESYS. */

@@ -13,6 +13,10 @@ extern "C" {
 #endif
 
 typedef struct mrpc_service mrpc_service;
+typedef struct mrpc_call mrpc_call;
+
+/* A function of any type, which is given its own type back before it is called. */
+typedef void (*mrpc_function)(void);
 
 typedef struct mrpc_method {
     uint32_t table_size;
@@ -26,6 +30,9 @@ typedef struct mrpc_method {
     uint32_t reply_codec;
     bool client_streaming;
     bool server_streaming;
+    /* Calls a handler of this method as what it is: in SERVICE_handlers it has the types of the method. NULL: handlers are
+     * plain mrpc_handler functions. */
+    void (*handle)(mrpc_function handler, mrpc_call *call, const void *request, void *state);
 } mrpc_method;
 
 struct mrpc_service {

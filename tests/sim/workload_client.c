@@ -213,7 +213,8 @@ static int begin(client_call *call, const mrpc_call_options *options)
     if (unary && call->queued)
         return mrpc_call_unary_submit(call->channel, call->method, call->ping, options, w->queue, call, &call->result);
     if (unary)
-        return mrpc_call_unary_start(call->channel, call->method, call->ping, options, unary_ended, call, &call->call);
+        return mrpc_call_unary_start(call->channel, call->method, call->ping, options, unary_ended, NULL, call,
+                                     &call->call);
     int result = mrpc_call_open(call->channel, call->method, call->method->client_streaming ? NULL : call->ping,
                                 options, &stream_callbacks, call, &call->call);
     if (result == 0 && call->method->client_streaming)

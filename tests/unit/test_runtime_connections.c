@@ -115,7 +115,7 @@ typedef struct outcome {
     mrpc_code code;
 } outcome;
 
-static void note_outcome(void *state, const mrpc_status *status, const void *reply)
+static void note_outcome(void *state, const mrpc_status *status, const echo_Pong *reply)
 {
     outcome *mine = state;
     mine->count++;
@@ -138,9 +138,7 @@ static void killed_server_ends_calls_once_with_unavailable(void **state)
     assert_int_equal(call_once(f.channel, echo_REPLY, MRPC_CALL_OPTIONS(.wait_for_ready = true)).code, MRPC_OK);
     const echo_Ping ping = {.action = echo_NEVER};
     for (int i = 0; i < CALLS; i++)
-        assert_int_equal(
-            echo_Echo_Unary_start(f.channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &outcomes[i], NULL),
-            0);
+        assert_int_equal(echo_Echo_Unary_start(f.channel, &ping, NULL, note_outcome, &outcomes[i], NULL), 0);
     for (int i = 0; i < 10; i++)
         (void)mrpc_runtime_poll(f.runtime, 1);
     assert_int_equal(kill(pid, SIGKILL), 0);
@@ -173,8 +171,7 @@ static void child_of_fork_must_not_use_the_runtime(void **state)
         bool good = call_once(f.channel, echo_REPLY, NULL).code == MRPC_FAILED_PRECONDITION &&
                     mrpc_runtime_poll(f.runtime, 0) == MRPC_EFORKED &&
                     mrpc_channel_connect(f.channel, 0, &error) == MRPC_EFORKED &&
-                    echo_Echo_Unary_start(f.channel, f.ping, NULL, (echo_Echo_Unary_callback)note_outcome, NULL,
-                                          &call) == MRPC_EFORKED &&
+                    echo_Echo_Unary_start(f.channel, f.ping, NULL, note_outcome, NULL, &call) == MRPC_EFORKED &&
                     mrpc_queue_new(&queue, f.runtime, 1, NULL) == 0 &&
                     mrpc_queue_next(queue, &tag, 0) == MRPC_EFORKED && mrpc_runtime_fd(f.runtime) == MRPC_EFORKED;
         mrpc_channel_close(f.channel);
@@ -217,9 +214,7 @@ static void stopping_server_lets_calls_end(void **state)
     set_up(&f, *state);
     const echo_Ping ping = {.action = echo_LATE};
     for (int i = 0; i < 10; i++)
-        assert_int_equal(
-            echo_Echo_Unary_start(f.channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &outcomes[i], NULL),
-            0);
+        assert_int_equal(echo_Echo_Unary_start(f.channel, &ping, NULL, note_outcome, &outcomes[i], NULL), 0);
     wait_until_handled(&f, 10);
     stopper work = {.server = f.server, .drain_ms = 60000};
     assert_int_equal(pthread_create(&thread, NULL, stop, &work), 0);
@@ -244,8 +239,7 @@ static void calls_that_outlast_the_drain_end_with_unavailable(void **state)
     pthread_t thread;
     set_up(&f, *state);
     const echo_Ping ping = {.action = echo_NEVER};
-    assert_int_equal(echo_Echo_Unary_start(f.channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &mine, NULL),
-                     0);
+    assert_int_equal(echo_Echo_Unary_start(f.channel, &ping, NULL, note_outcome, &mine, NULL), 0);
     wait_until_handled(&f, 1);
     stopper work = {.server = f.server, .drain_ms = 10};
     assert_int_equal(pthread_create(&thread, NULL, stop, &work), 0);
@@ -270,9 +264,7 @@ static void more_calls_than_the_connection_allows_wait_their_turn(void **state)
     set_up(&f, &few);
     const echo_Ping ping = {.action = echo_LATE};
     for (int i = 0; i < 20; i++)
-        assert_int_equal(
-            echo_Echo_Unary_start(f.channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &outcomes[i], NULL),
-            0);
+        assert_int_equal(echo_Echo_Unary_start(f.channel, &ping, NULL, note_outcome, &outcomes[i], NULL), 0);
     for (int i = 0; i < 20; i++)
         drive_until(&f, &outcomes[i].ended);
     for (int i = 0; i < 20; i++)
@@ -292,10 +284,8 @@ static void pending_calls_are_bounded(void **state)
     assert_int_equal(mrpc_channel_new(&channel, echo_server_address(f.server), &options, &error), 0);
     const echo_Ping ping = {.action = echo_NEVER};
     for (int i = 0; i < 3; i++)
-        assert_int_equal(
-            echo_Echo_Unary_start(channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &outcomes[i], NULL), 0);
-    int result =
-        echo_Echo_Unary_start(channel, &ping, NULL, (echo_Echo_Unary_callback)note_outcome, &outcomes[3], NULL);
+        assert_int_equal(echo_Echo_Unary_start(channel, &ping, NULL, note_outcome, &outcomes[i], NULL), 0);
+    int result = echo_Echo_Unary_start(channel, &ping, NULL, note_outcome, &outcomes[3], NULL);
     if (how->thread && result == 0) { /* counted by the other thread, a little later */
         drive_until(&f, &outcomes[3].ended);
         assert_int_equal(outcomes[3].code, MRPC_RESOURCE_EXHAUSTED);

@@ -87,7 +87,7 @@ typedef struct outcome {
     mrpc_code code;
 } outcome;
 
-static void note_outcome(void *state, const mrpc_status *status, const void *reply)
+static void note_outcome(void *state, const mrpc_status *status, const echo_Pong *reply)
 {
     outcome *mine = state;
     mine->code = status->code;
@@ -117,8 +117,7 @@ static void descriptor_says_when_there_is_something_to_do(void **state)
     for (int i = 0; i < 20; i++) {
         outcome mine = {0};
         f.ping->action = i % 4 == 3 ? echo_LATE : echo_REPLY;
-        assert_int_equal(
-            echo_Echo_Unary_start(f.channel, f.ping, NULL, (echo_Echo_Unary_callback)note_outcome, &mine, NULL), 0);
+        assert_int_equal(echo_Echo_Unary_start(f.channel, f.ping, NULL, note_outcome, &mine, NULL), 0);
         poll_until(&f, fd, &mine.ended);
         assert_int_equal(mine.code, MRPC_OK);
     }
@@ -134,9 +133,8 @@ static void descriptor_becomes_readable_for_timers(void **state)
     set_up(&f, *state);
     int fd = mrpc_runtime_fd(f.runtime);
     f.ping->action = echo_NEVER;
-    assert_int_equal(echo_Echo_Unary_start(f.channel, f.ping, MRPC_CALL_OPTIONS(.timeout_ms = 20),
-                                           (echo_Echo_Unary_callback)note_outcome, &mine, NULL),
-                     0);
+    assert_int_equal(
+        echo_Echo_Unary_start(f.channel, f.ping, MRPC_CALL_OPTIONS(.timeout_ms = 20), note_outcome, &mine, NULL), 0);
     poll_until(&f, fd, &mine.ended);
     assert_int_equal(mine.code, MRPC_DEADLINE_EXCEEDED);
     tear_down(&f);
@@ -193,8 +191,9 @@ static void waking_ends_a_poll_that_waits(void **state)
 
 /* --- metadata --- */
 
-static void answer_with_metadata(mrpc_call *call, const void *request, void *state)
+static void answer_with_metadata(echo_Echo_Down_call *typed, const echo_Ping *request, void *state)
 {
+    mrpc_call *call = echo_Echo_Down_untyped(typed);
     (void)state;
     (void)request;
     size_t size = 0;
@@ -244,8 +243,8 @@ static void metadata_travels_both_ways(void **state)
     fixture f;
     mrpc_call *call;
     set_up(&f, *state);
-    const mrpc_handler handlers[5] = {[1] = answer_with_metadata};
-    assert_int_equal(mrpc_server_replace(echo_server_mrpc(f.server), &echo_Echo_service, handlers, NULL, NULL, NULL),
+    const echo_Echo_handlers handlers = {.Down = answer_with_metadata};
+    assert_int_equal(mrpc_server_replace(echo_server_mrpc(f.server), &echo_Echo_service, &handlers, NULL, NULL, NULL),
                      0);
     const mrpc_metadata question = {"question-bin", "\x00\x01\x02", 3};
     for (int i = 0; i < 2; i++) { /* by name and by number */
@@ -269,12 +268,12 @@ static void retire(void *context)
     atomic_fetch_add((_Atomic int *)context, 1);
 }
 
-static void say_new(mrpc_call *call, const void *request, void *state)
+static void say_new(echo_Echo_Unary_call *call, const echo_Ping *request, void *state)
 {
     (void)state;
-    echo_Pong *pong = echo_Pong_new(mrpc_call_heap(call));
-    pong->number = ((const echo_Ping *)request)->number + 1000;
-    (void)mrpc_call_reply(call, pong);
+    echo_Pong *pong = echo_Pong_new(echo_Echo_Unary_heap(call));
+    pong->number = request->number + 1000;
+    (void)echo_Echo_Unary_reply(call, pong);
 }
 
 static void replaced_handlers_finish_their_calls_and_retire(void **state)
@@ -286,12 +285,11 @@ static void replaced_handlers_finish_their_calls_and_retire(void **state)
     call_and_check(&f, 1);
     const echo_Ping slow = {.action = echo_NEVER};
     mrpc_call *call;
-    assert_int_equal(echo_Echo_Unary_start(f.channel, &slow, NULL, (echo_Echo_Unary_callback)note_outcome, &old, &call),
-                     0);
+    assert_int_equal(echo_Echo_Unary_start(f.channel, &slow, NULL, note_outcome, &old, &call), 0);
     for (int i = 0; i < 60000 && atomic_load(&echo_server_seen(f.server)->handled) < 2; i++)
         (void)mrpc_runtime_poll(f.runtime, 1);
-    const mrpc_handler handlers[5] = {say_new};
-    assert_int_equal(mrpc_server_replace(echo_server_mrpc(f.server), &echo_Echo_service, handlers, NULL, retire,
+    const echo_Echo_handlers handlers = {.Unary = say_new};
+    assert_int_equal(mrpc_server_replace(echo_server_mrpc(f.server), &echo_Echo_service, &handlers, NULL, retire,
                                          (void *)(uintptr_t)&retired),
                      0);
     const echo_Pong *pong;
@@ -311,16 +309,16 @@ static void services_are_added_once(void **state)
 {
     fixture f;
     set_up(&f, *state);
-    const mrpc_handler handlers[5] = {0};
+    const echo_Echo_handlers handlers = {0};
     mrpc_server *server = echo_server_mrpc(f.server);
-    assert_int_equal(mrpc_server_add(server, &echo_Echo_service, handlers, NULL), MRPC_EEXIST);
-    assert_int_equal(mrpc_server_add(server, NULL, handlers, NULL), MRPC_EINVAL);
+    assert_int_equal(mrpc_server_add(server, &echo_Echo_service, &handlers, NULL), MRPC_EEXIST);
+    assert_int_equal(mrpc_server_add(server, NULL, &handlers, NULL), MRPC_EINVAL);
     mrpc_service other = echo_Echo_service;
     other.name = "echo.Other";
-    assert_int_equal(mrpc_server_replace(server, &other, handlers, NULL, NULL, NULL), MRPC_ENOENT);
+    assert_int_equal(mrpc_server_replace(server, &other, &handlers, NULL, NULL, NULL), MRPC_ENOENT);
     other.name = "echo.Echo";
     other.method_count = 2;
-    assert_int_equal(mrpc_server_replace(server, &other, handlers, NULL, NULL, NULL), MRPC_EINVAL);
+    assert_int_equal(mrpc_server_replace(server, &other, &handlers, NULL, NULL, NULL), MRPC_EINVAL);
     assert_null(mrpc_server_address(server, 1));
     mrpc_error error;
     assert_int_equal(mrpc_server_listen(server, "tcp://", &error), MRPC_EINVAL);
@@ -329,8 +327,9 @@ static void services_are_added_once(void **state)
 
 /* --- answers --- */
 
-static void answer_twice(mrpc_call *call, const void *request, void *state)
+static void answer_twice(echo_Echo_Unary_call *typed, const echo_Ping *request, void *state)
 {
+    mrpc_call *call = echo_Echo_Unary_untyped(typed);
     _Atomic int *results = state;
     (void)request;
     echo_Pong *pong = echo_Pong_new(mrpc_call_heap(call)), *again = echo_Pong_new(mrpc_call_heap(call));
@@ -346,8 +345,8 @@ static void second_answer_is_refused(void **state)
     fixture f;
     _Atomic int results[4] = {9, 9, 9, 9};
     set_up(&f, *state);
-    const mrpc_handler handlers[5] = {answer_twice};
-    assert_int_equal(mrpc_server_replace(echo_server_mrpc(f.server), &echo_Echo_service, handlers,
+    const echo_Echo_handlers handlers = {.Unary = answer_twice};
+    assert_int_equal(mrpc_server_replace(echo_server_mrpc(f.server), &echo_Echo_service, &handlers,
                                          (void *)(uintptr_t)results, NULL, NULL),
                      0);
     assert_int_equal(echo_Echo_Unary(f.channel, f.ping, NULL, NULL).code, MRPC_OK);
@@ -360,8 +359,9 @@ static void second_answer_is_refused(void **state)
 
 static const echo_Ping *_Atomic kept;
 
-static void keep_request(mrpc_call *call, const void *request, void *state)
+static void keep_request(echo_Echo_Unary_call *typed, const echo_Ping *request, void *state)
 {
+    mrpc_call *call = echo_Echo_Unary_untyped(typed);
     (void)state;
     mrpc_call_keep(call);
     atomic_store(&kept, request);
@@ -372,8 +372,8 @@ static void kept_request_outlives_its_call(void **state)
 {
     fixture f;
     set_up(&f, *state);
-    const mrpc_handler handlers[5] = {keep_request};
-    assert_int_equal(mrpc_server_replace(echo_server_mrpc(f.server), &echo_Echo_service, handlers, NULL, NULL, NULL),
+    const echo_Echo_handlers handlers = {.Unary = keep_request};
+    assert_int_equal(mrpc_server_replace(echo_server_mrpc(f.server), &echo_Echo_service, &handlers, NULL, NULL, NULL),
                      0);
     f.ping->number = 77;
     assert_int_equal(mrpc_string_set(f.ping, &f.ping->text, "keep me"), 0);

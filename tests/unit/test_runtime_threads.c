@@ -89,7 +89,7 @@ typedef struct outcome {
     mrpc_code code;
 } outcome;
 
-static void note_end(void *state, const mrpc_status *status, const void *reply)
+static void note_end(void *state, const mrpc_status *status, const echo_Pong *reply)
 {
     outcome *mine = state;
     mine->code = status->code;
@@ -104,8 +104,7 @@ static void *start_and_cancel(void *argument)
     for (uint64_t i = 0; i < CALLS; i++) {
         outcome result = {0};
         mrpc_call *call;
-        mine->wrong += echo_Echo_Unary_start(mine->f->channel, &ping, NULL, (echo_Echo_Unary_callback)note_end, &result,
-                                             &call) != 0;
+        mine->wrong += echo_Echo_Unary_start(mine->f->channel, &ping, NULL, note_end, &result, &call) != 0;
         if (i % 3 == 0)
             mrpc_call_cancel(call);
         while (atomic_load(&result.ends) == 0)

@@ -35,7 +35,7 @@ typedef struct outcome {
     uint64_t number;
 } outcome;
 
-static void note_outcome(void *state, const mrpc_status *status, const void *reply)
+static void note_outcome(void *state, const mrpc_status *status, const echo_Pong *reply)
 {
     outcome *mine = state;
     mine->count++;
@@ -49,8 +49,7 @@ static void start(fixture *f, outcome *mine, const mrpc_call_options *options, m
 {
     memset(mine, 0, sizeof *mine);
     mine->f = f;
-    assert_int_equal(
-        echo_Echo_Unary_start(f->channel, f->ping, options, (echo_Echo_Unary_callback)note_outcome, mine, call), 0);
+    assert_int_equal(echo_Echo_Unary_start(f->channel, f->ping, options, note_outcome, mine, call), 0);
 }
 
 static void callback_runs_once_with_the_reply(void **state)
@@ -99,8 +98,8 @@ static void blocking_in_a_callback_is_refused(void **state)
     fixture f;
     nested mine = {.outcome.f = &f};
     set_up(&f, *state);
-    assert_int_equal(mrpc_call_unary_start(f.channel, &echo_Echo_methods[0], f.ping, NULL, try_to_block, &mine, NULL),
-                     0);
+    assert_int_equal(
+        mrpc_call_unary_start(f.channel, &echo_Echo_methods[0], f.ping, NULL, try_to_block, NULL, &mine, NULL), 0);
     drive_until(&f, &mine.outcome.ended);
     assert_int_equal(mine.outcome.status.code, MRPC_OK);
     assert_int_equal(mine.unary.code, MRPC_FAILED_PRECONDITION);
@@ -117,8 +116,8 @@ static void start_next(void *state, const mrpc_status *status, const void *reply
     bool good = status->code == MRPC_OK;
     mrpc_release(reply);
     if (!good || ++mine->count == 100 ||
-        mrpc_call_unary_start(mine->f->channel, &echo_Echo_methods[0], mine->f->ping, NULL, start_next, mine, NULL) !=
-            0)
+        mrpc_call_unary_start(mine->f->channel, &echo_Echo_methods[0], mine->f->ping, NULL, start_next, NULL, mine,
+                              NULL) != 0)
         atomic_store(&mine->ended, true);
 }
 
@@ -127,7 +126,8 @@ static void callbacks_can_begin_calls(void **state)
     fixture f;
     outcome mine = {.f = &f};
     set_up(&f, *state);
-    assert_int_equal(mrpc_call_unary_start(f.channel, &echo_Echo_methods[0], f.ping, NULL, start_next, &mine, NULL), 0);
+    assert_int_equal(
+        mrpc_call_unary_start(f.channel, &echo_Echo_methods[0], f.ping, NULL, start_next, NULL, &mine, NULL), 0);
     drive_until(&f, &mine.ended);
     assert_int_equal(mine.count, 100);
     tear_down(&f);
@@ -149,8 +149,8 @@ static void channel_closed_in_a_callback_ends_the_other_calls(void **state)
     f.ping->action = echo_NEVER;
     start(&f, &other, NULL, NULL);
     const echo_Ping ping = {.number = 2}; /* the other one is borrowed */
-    assert_int_equal(mrpc_call_unary_start(f.channel, &echo_Echo_methods[0], &ping, NULL, close_channel, &first, NULL),
-                     0);
+    assert_int_equal(
+        mrpc_call_unary_start(f.channel, &echo_Echo_methods[0], &ping, NULL, close_channel, NULL, &first, NULL), 0);
     drive_until(&f, &first.ended);
     drive_until(&f, &other.ended);
     assert_int_equal(first.status.code, MRPC_OK);
@@ -406,7 +406,7 @@ static void bad_metadata_and_arguments_are_refused(void **state)
 static void addresses_that_cannot_be_connected_to_make_no_channel(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"tcp://host",  "tcp://host:0", "tcp://:5000", "tcp://host:66000",
+    static const char *const bad[] = {"tcp://host",   "tcp://host:0", "tcp://:5000", "tcp://host:66000",
                                       "tcp://*:5000", "tcp://[::1",   "shm://",      "shm://a b"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         mrpc_channel *channel;

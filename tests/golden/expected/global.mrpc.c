@@ -184,11 +184,27 @@ const mrpc_type Line_points_entry_type = {
     {UINT64_C(0x41018f09fc9eca26), MRPC_LAYOUT(0x55010c0eefc89f76)},
 };
 
+static void unix__fork_handle(
+        mrpc_function handler, mrpc_call *call, const void *request, void *state)
+{
+    ((void (*)(unix__fork_call *, const Point *, void *))handler)(
+        (unix__fork_call *)call, (const Point *)request, state);
+}
+
+static void unix__Point_handle(
+        mrpc_function handler, mrpc_call *call, const void *request, void *state)
+{
+    ((void (*)(unix__Point_call *, const Point *, void *))handler)(
+        (unix__Point_call *)call, (const Point *)request, state);
+}
+
 const mrpc_method unix__methods[2] = {
     {sizeof(mrpc_method), 0, "fork", "unix/fork",
-     &unix__service, &Point_type, &Point_type, 9, 9, false, false},
+     &unix__service, &Point_type, &Point_type, 9, 9, false, false,
+     unix__fork_handle},
     {sizeof(mrpc_method), 1, "Point", "unix/Point",
-     &unix__service, &Point_type, &Point_type, 9, 9, false, false},
+     &unix__service, &Point_type, &Point_type, 9, 9, false, false,
+     unix__Point_handle},
 };
 
 const mrpc_service unix__service = {

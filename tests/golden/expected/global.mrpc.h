@@ -800,13 +800,20 @@ static inline mrpc_status unix__fork(
 
 typedef void (*unix__fork_callback)(void *state, const mrpc_status *status, const Point *reply);
 
+static inline void unix__fork_replied(
+        mrpc_function callback, void *state, const mrpc_status *status, const void *reply)
+{
+    ((unix__fork_callback)callback)(state, status, (const Point *)reply);
+}
+
 MRPC_MUST_CHECK static inline int unix__fork_start(
         mrpc_channel *channel, const Point *request,
         const mrpc_call_options *options, unix__fork_callback callback,
         void *state, mrpc_call **call)
 {
-    mrpc_unary_callback untyped = (mrpc_unary_callback)(void (*)(void))callback;
-    return mrpc_call_unary_start(channel, &unix__methods[0], request, options, untyped, state, call);
+    mrpc_unary_callback untyped = (mrpc_unary_callback)(mrpc_function)callback;
+    return mrpc_call_unary_start(
+        channel, &unix__methods[0], request, options, untyped, unix__fork_replied, state, call);
 }
 
 MRPC_MUST_CHECK static inline int unix__fork_submit(
@@ -846,15 +853,37 @@ typedef struct unix__fork_call_callbacks {
     void (*on_end)(void *state, unix__fork_call *call, const mrpc_status *status);
 } unix__fork_call_callbacks;
 
+static inline void unix__fork_call_message(
+        mrpc_function callback, void *state, mrpc_call *call, const void *message)
+{
+    ((void (*)(void *, unix__fork_call *, const Point *))callback)(
+        state, (unix__fork_call *)call, (const Point *)message);
+}
+
+static inline void unix__fork_call_event(mrpc_function callback, void *state, mrpc_call *call)
+{
+    ((void (*)(void *, unix__fork_call *))callback)(state, (unix__fork_call *)call);
+}
+
+static inline void unix__fork_call_end(
+        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)
+{
+    ((void (*)(void *, unix__fork_call *, const mrpc_status *))callback)(
+        state, (unix__fork_call *)call, status);
+}
+
 static inline int unix__fork_set_callbacks(
         unix__fork_call *call, const unix__fork_call_callbacks *callbacks, void *state)
 {
+    static const mrpc_callers callers = {
+        unix__fork_call_message, unix__fork_call_event, unix__fork_call_end};
     const mrpc_call_callbacks untyped = {
         sizeof(mrpc_call_callbacks),
-        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
-        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,
+        &callers,
     };
     return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);
 }
@@ -874,13 +903,20 @@ static inline mrpc_status unix__Point(
 
 typedef void (*unix__Point_callback)(void *state, const mrpc_status *status, const Point *reply);
 
+static inline void unix__Point_replied(
+        mrpc_function callback, void *state, const mrpc_status *status, const void *reply)
+{
+    ((unix__Point_callback)callback)(state, status, (const Point *)reply);
+}
+
 MRPC_MUST_CHECK static inline int unix__Point_start(
         mrpc_channel *channel, const Point *request,
         const mrpc_call_options *options, unix__Point_callback callback,
         void *state, mrpc_call **call)
 {
-    mrpc_unary_callback untyped = (mrpc_unary_callback)(void (*)(void))callback;
-    return mrpc_call_unary_start(channel, &unix__methods[1], request, options, untyped, state, call);
+    mrpc_unary_callback untyped = (mrpc_unary_callback)(mrpc_function)callback;
+    return mrpc_call_unary_start(
+        channel, &unix__methods[1], request, options, untyped, unix__Point_replied, state, call);
 }
 
 MRPC_MUST_CHECK static inline int unix__Point_submit(
@@ -920,15 +956,37 @@ typedef struct unix__Point_call_callbacks {
     void (*on_end)(void *state, unix__Point_call *call, const mrpc_status *status);
 } unix__Point_call_callbacks;
 
+static inline void unix__Point_call_message(
+        mrpc_function callback, void *state, mrpc_call *call, const void *message)
+{
+    ((void (*)(void *, unix__Point_call *, const Point *))callback)(
+        state, (unix__Point_call *)call, (const Point *)message);
+}
+
+static inline void unix__Point_call_event(mrpc_function callback, void *state, mrpc_call *call)
+{
+    ((void (*)(void *, unix__Point_call *))callback)(state, (unix__Point_call *)call);
+}
+
+static inline void unix__Point_call_end(
+        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)
+{
+    ((void (*)(void *, unix__Point_call *, const mrpc_status *))callback)(
+        state, (unix__Point_call *)call, status);
+}
+
 static inline int unix__Point_set_callbacks(
         unix__Point_call *call, const unix__Point_call_callbacks *callbacks, void *state)
 {
+    static const mrpc_callers callers = {
+        unix__Point_call_message, unix__Point_call_event, unix__Point_call_end};
     const mrpc_call_callbacks untyped = {
         sizeof(mrpc_call_callbacks),
-        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
-        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,
+        &callers,
     };
     return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);
 }
@@ -942,11 +1000,7 @@ typedef struct unix__handlers {
 MRPC_MUST_CHECK static inline int unix__serve(
         mrpc_server *server, const unix__handlers *handlers, void *state)
 {
-    const mrpc_handler untyped[] = {
-        (mrpc_handler)(void (*)(void))handlers->fork,
-        (mrpc_handler)(void (*)(void))handlers->Point,
-    };
-    return mrpc_server_add(server, &unix__service, untyped, state);
+    return mrpc_server_add(server, &unix__service, handlers, state);
 }
 
 #ifdef __cplusplus

@@ -60,9 +60,17 @@ const mrpc_type golden_imports_Imports_map_entry_type = {
     {UINT64_C(0x0ec61e1a97bbddeb), MRPC_LAYOUT(0x77aff40b0d9defc1)},
 };
 
+static void golden_imports_Elsewhere_Unary_handle(
+        mrpc_function handler, mrpc_call *call, const void *request, void *state)
+{
+    ((void (*)(golden_imports_Elsewhere_Unary_call *, const golden_dep_Common *, void *))handler)(
+        (golden_imports_Elsewhere_Unary_call *)call, (const golden_dep_Common *)request, state);
+}
+
 const mrpc_method golden_imports_Elsewhere_methods[1] = {
     {sizeof(mrpc_method), 0, "Unary", "golden.imports.Elsewhere/Unary",
-     &golden_imports_Elsewhere_service, &golden_dep_Common_type, &golden_dep_v1_Public_type, 2, 3, false, false},
+     &golden_imports_Elsewhere_service, &golden_dep_Common_type, &golden_dep_v1_Public_type, 2, 3, false, false,
+     golden_imports_Elsewhere_Unary_handle},
 };
 
 const mrpc_service golden_imports_Elsewhere_service = {

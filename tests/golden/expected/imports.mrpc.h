@@ -200,13 +200,20 @@ static inline mrpc_status golden_imports_Elsewhere_Unary(
 
 typedef void (*golden_imports_Elsewhere_Unary_callback)(void *state, const mrpc_status *status, const golden_dep_v1_Public *reply);
 
+static inline void golden_imports_Elsewhere_Unary_replied(
+        mrpc_function callback, void *state, const mrpc_status *status, const void *reply)
+{
+    ((golden_imports_Elsewhere_Unary_callback)callback)(state, status, (const golden_dep_v1_Public *)reply);
+}
+
 MRPC_MUST_CHECK static inline int golden_imports_Elsewhere_Unary_start(
         mrpc_channel *channel, const golden_dep_Common *request,
         const mrpc_call_options *options, golden_imports_Elsewhere_Unary_callback callback,
         void *state, mrpc_call **call)
 {
-    mrpc_unary_callback untyped = (mrpc_unary_callback)(void (*)(void))callback;
-    return mrpc_call_unary_start(channel, &golden_imports_Elsewhere_methods[0], request, options, untyped, state, call);
+    mrpc_unary_callback untyped = (mrpc_unary_callback)(mrpc_function)callback;
+    return mrpc_call_unary_start(
+        channel, &golden_imports_Elsewhere_methods[0], request, options, untyped, golden_imports_Elsewhere_Unary_replied, state, call);
 }
 
 MRPC_MUST_CHECK static inline int golden_imports_Elsewhere_Unary_submit(
@@ -246,15 +253,37 @@ typedef struct golden_imports_Elsewhere_Unary_call_callbacks {
     void (*on_end)(void *state, golden_imports_Elsewhere_Unary_call *call, const mrpc_status *status);
 } golden_imports_Elsewhere_Unary_call_callbacks;
 
+static inline void golden_imports_Elsewhere_Unary_call_message(
+        mrpc_function callback, void *state, mrpc_call *call, const void *message)
+{
+    ((void (*)(void *, golden_imports_Elsewhere_Unary_call *, const golden_dep_Common *))callback)(
+        state, (golden_imports_Elsewhere_Unary_call *)call, (const golden_dep_Common *)message);
+}
+
+static inline void golden_imports_Elsewhere_Unary_call_event(mrpc_function callback, void *state, mrpc_call *call)
+{
+    ((void (*)(void *, golden_imports_Elsewhere_Unary_call *))callback)(state, (golden_imports_Elsewhere_Unary_call *)call);
+}
+
+static inline void golden_imports_Elsewhere_Unary_call_end(
+        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)
+{
+    ((void (*)(void *, golden_imports_Elsewhere_Unary_call *, const mrpc_status *))callback)(
+        state, (golden_imports_Elsewhere_Unary_call *)call, status);
+}
+
 static inline int golden_imports_Elsewhere_Unary_set_callbacks(
         golden_imports_Elsewhere_Unary_call *call, const golden_imports_Elsewhere_Unary_call_callbacks *callbacks, void *state)
 {
+    static const mrpc_callers callers = {
+        golden_imports_Elsewhere_Unary_call_message, golden_imports_Elsewhere_Unary_call_event, golden_imports_Elsewhere_Unary_call_end};
     const mrpc_call_callbacks untyped = {
         sizeof(mrpc_call_callbacks),
-        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
-        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,
+        &callers,
     };
     return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);
 }
@@ -266,10 +295,7 @@ typedef struct golden_imports_Elsewhere_handlers {
 MRPC_MUST_CHECK static inline int golden_imports_Elsewhere_serve(
         mrpc_server *server, const golden_imports_Elsewhere_handlers *handlers, void *state)
 {
-    const mrpc_handler untyped[] = {
-        (mrpc_handler)(void (*)(void))handlers->Unary,
-    };
-    return mrpc_server_add(server, &golden_imports_Elsewhere_service, untyped, state);
+    return mrpc_server_add(server, &golden_imports_Elsewhere_service, handlers, state);
 }
 
 #ifdef __cplusplus

@@ -319,13 +319,37 @@ const mrpc_type golden_names_Outer_set__type = {
     {UINT64_C(0xa472445d5a704799), MRPC_LAYOUT(0x2c457055ea9ad7f7)},
 };
 
+static void golden_names_Service_serve__handle(
+        mrpc_function handler, mrpc_call *call, const void *request, void *state)
+{
+    ((void (*)(golden_names_Service_serve__call *, const golden_names_Outer *, void *))handler)(
+        (golden_names_Service_serve__call *)call, (const golden_names_Outer *)request, state);
+}
+
+static void golden_names_Service_delete_handle(
+        mrpc_function handler, mrpc_call *call, const void *request, void *state)
+{
+    ((void (*)(golden_names_Service_delete_call *, const golden_names_Outer *, void *))handler)(
+        (golden_names_Service_delete_call *)call, (const golden_names_Outer *)request, state);
+}
+
+static void golden_names_Service_handlers__handle(
+        mrpc_function handler, mrpc_call *call, const void *request, void *state)
+{
+    ((void (*)(golden_names_Service_handlers__call *, const golden_names_Outer *, void *))handler)(
+        (golden_names_Service_handlers__call *)call, (const golden_names_Outer *)request, state);
+}
+
 const mrpc_method golden_names_Service_methods[3] = {
     {sizeof(mrpc_method), 0, "serve", "golden.names.Service/serve",
-     &golden_names_Service_service, &golden_names_Outer_type, &golden_names_Outer_type, 5, 5, false, false},
+     &golden_names_Service_service, &golden_names_Outer_type, &golden_names_Outer_type, 5, 5, false, false,
+     golden_names_Service_serve__handle},
     {sizeof(mrpc_method), 1, "delete", "golden.names.Service/delete",
-     &golden_names_Service_service, &golden_names_Outer_type, &golden_names_Outer_type, 5, 5, false, false},
+     &golden_names_Service_service, &golden_names_Outer_type, &golden_names_Outer_type, 5, 5, false, false,
+     golden_names_Service_delete_handle},
     {sizeof(mrpc_method), 2, "handlers", "golden.names.Service/handlers",
-     &golden_names_Service_service, &golden_names_Outer_type, &golden_names_Outer_type, 5, 5, false, false},
+     &golden_names_Service_service, &golden_names_Outer_type, &golden_names_Outer_type, 5, 5, false, false,
+     golden_names_Service_handlers__handle},
 };
 
 const mrpc_service golden_names_Service_service = {

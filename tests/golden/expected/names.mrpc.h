@@ -1066,13 +1066,20 @@ static inline mrpc_status golden_names_Service_serve_(
 
 typedef void (*golden_names_Service_serve__callback)(void *state, const mrpc_status *status, const golden_names_Outer *reply);
 
+static inline void golden_names_Service_serve__replied(
+        mrpc_function callback, void *state, const mrpc_status *status, const void *reply)
+{
+    ((golden_names_Service_serve__callback)callback)(state, status, (const golden_names_Outer *)reply);
+}
+
 MRPC_MUST_CHECK static inline int golden_names_Service_serve__start(
         mrpc_channel *channel, const golden_names_Outer *request,
         const mrpc_call_options *options, golden_names_Service_serve__callback callback,
         void *state, mrpc_call **call)
 {
-    mrpc_unary_callback untyped = (mrpc_unary_callback)(void (*)(void))callback;
-    return mrpc_call_unary_start(channel, &golden_names_Service_methods[0], request, options, untyped, state, call);
+    mrpc_unary_callback untyped = (mrpc_unary_callback)(mrpc_function)callback;
+    return mrpc_call_unary_start(
+        channel, &golden_names_Service_methods[0], request, options, untyped, golden_names_Service_serve__replied, state, call);
 }
 
 MRPC_MUST_CHECK static inline int golden_names_Service_serve__submit(
@@ -1112,15 +1119,37 @@ typedef struct golden_names_Service_serve__call_callbacks {
     void (*on_end)(void *state, golden_names_Service_serve__call *call, const mrpc_status *status);
 } golden_names_Service_serve__call_callbacks;
 
+static inline void golden_names_Service_serve__call_message(
+        mrpc_function callback, void *state, mrpc_call *call, const void *message)
+{
+    ((void (*)(void *, golden_names_Service_serve__call *, const golden_names_Outer *))callback)(
+        state, (golden_names_Service_serve__call *)call, (const golden_names_Outer *)message);
+}
+
+static inline void golden_names_Service_serve__call_event(mrpc_function callback, void *state, mrpc_call *call)
+{
+    ((void (*)(void *, golden_names_Service_serve__call *))callback)(state, (golden_names_Service_serve__call *)call);
+}
+
+static inline void golden_names_Service_serve__call_end(
+        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)
+{
+    ((void (*)(void *, golden_names_Service_serve__call *, const mrpc_status *))callback)(
+        state, (golden_names_Service_serve__call *)call, status);
+}
+
 static inline int golden_names_Service_serve__set_callbacks(
         golden_names_Service_serve__call *call, const golden_names_Service_serve__call_callbacks *callbacks, void *state)
 {
+    static const mrpc_callers callers = {
+        golden_names_Service_serve__call_message, golden_names_Service_serve__call_event, golden_names_Service_serve__call_end};
     const mrpc_call_callbacks untyped = {
         sizeof(mrpc_call_callbacks),
-        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
-        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,
+        &callers,
     };
     return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);
 }
@@ -1139,13 +1168,20 @@ static inline mrpc_status golden_names_Service_delete(
 
 typedef void (*golden_names_Service_delete_callback)(void *state, const mrpc_status *status, const golden_names_Outer *reply);
 
+static inline void golden_names_Service_delete_replied(
+        mrpc_function callback, void *state, const mrpc_status *status, const void *reply)
+{
+    ((golden_names_Service_delete_callback)callback)(state, status, (const golden_names_Outer *)reply);
+}
+
 MRPC_MUST_CHECK static inline int golden_names_Service_delete_start(
         mrpc_channel *channel, const golden_names_Outer *request,
         const mrpc_call_options *options, golden_names_Service_delete_callback callback,
         void *state, mrpc_call **call)
 {
-    mrpc_unary_callback untyped = (mrpc_unary_callback)(void (*)(void))callback;
-    return mrpc_call_unary_start(channel, &golden_names_Service_methods[1], request, options, untyped, state, call);
+    mrpc_unary_callback untyped = (mrpc_unary_callback)(mrpc_function)callback;
+    return mrpc_call_unary_start(
+        channel, &golden_names_Service_methods[1], request, options, untyped, golden_names_Service_delete_replied, state, call);
 }
 
 MRPC_MUST_CHECK static inline int golden_names_Service_delete_submit(
@@ -1185,15 +1221,37 @@ typedef struct golden_names_Service_delete_call_callbacks {
     void (*on_end)(void *state, golden_names_Service_delete_call *call, const mrpc_status *status);
 } golden_names_Service_delete_call_callbacks;
 
+static inline void golden_names_Service_delete_call_message(
+        mrpc_function callback, void *state, mrpc_call *call, const void *message)
+{
+    ((void (*)(void *, golden_names_Service_delete_call *, const golden_names_Outer *))callback)(
+        state, (golden_names_Service_delete_call *)call, (const golden_names_Outer *)message);
+}
+
+static inline void golden_names_Service_delete_call_event(mrpc_function callback, void *state, mrpc_call *call)
+{
+    ((void (*)(void *, golden_names_Service_delete_call *))callback)(state, (golden_names_Service_delete_call *)call);
+}
+
+static inline void golden_names_Service_delete_call_end(
+        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)
+{
+    ((void (*)(void *, golden_names_Service_delete_call *, const mrpc_status *))callback)(
+        state, (golden_names_Service_delete_call *)call, status);
+}
+
 static inline int golden_names_Service_delete_set_callbacks(
         golden_names_Service_delete_call *call, const golden_names_Service_delete_call_callbacks *callbacks, void *state)
 {
+    static const mrpc_callers callers = {
+        golden_names_Service_delete_call_message, golden_names_Service_delete_call_event, golden_names_Service_delete_call_end};
     const mrpc_call_callbacks untyped = {
         sizeof(mrpc_call_callbacks),
-        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
-        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,
+        &callers,
     };
     return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);
 }
@@ -1212,13 +1270,20 @@ static inline mrpc_status golden_names_Service_handlers_(
 
 typedef void (*golden_names_Service_handlers__callback)(void *state, const mrpc_status *status, const golden_names_Outer *reply);
 
+static inline void golden_names_Service_handlers__replied(
+        mrpc_function callback, void *state, const mrpc_status *status, const void *reply)
+{
+    ((golden_names_Service_handlers__callback)callback)(state, status, (const golden_names_Outer *)reply);
+}
+
 MRPC_MUST_CHECK static inline int golden_names_Service_handlers__start(
         mrpc_channel *channel, const golden_names_Outer *request,
         const mrpc_call_options *options, golden_names_Service_handlers__callback callback,
         void *state, mrpc_call **call)
 {
-    mrpc_unary_callback untyped = (mrpc_unary_callback)(void (*)(void))callback;
-    return mrpc_call_unary_start(channel, &golden_names_Service_methods[2], request, options, untyped, state, call);
+    mrpc_unary_callback untyped = (mrpc_unary_callback)(mrpc_function)callback;
+    return mrpc_call_unary_start(
+        channel, &golden_names_Service_methods[2], request, options, untyped, golden_names_Service_handlers__replied, state, call);
 }
 
 MRPC_MUST_CHECK static inline int golden_names_Service_handlers__submit(
@@ -1258,15 +1323,37 @@ typedef struct golden_names_Service_handlers__call_callbacks {
     void (*on_end)(void *state, golden_names_Service_handlers__call *call, const mrpc_status *status);
 } golden_names_Service_handlers__call_callbacks;
 
+static inline void golden_names_Service_handlers__call_message(
+        mrpc_function callback, void *state, mrpc_call *call, const void *message)
+{
+    ((void (*)(void *, golden_names_Service_handlers__call *, const golden_names_Outer *))callback)(
+        state, (golden_names_Service_handlers__call *)call, (const golden_names_Outer *)message);
+}
+
+static inline void golden_names_Service_handlers__call_event(mrpc_function callback, void *state, mrpc_call *call)
+{
+    ((void (*)(void *, golden_names_Service_handlers__call *))callback)(state, (golden_names_Service_handlers__call *)call);
+}
+
+static inline void golden_names_Service_handlers__call_end(
+        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)
+{
+    ((void (*)(void *, golden_names_Service_handlers__call *, const mrpc_status *))callback)(
+        state, (golden_names_Service_handlers__call *)call, status);
+}
+
 static inline int golden_names_Service_handlers__set_callbacks(
         golden_names_Service_handlers__call *call, const golden_names_Service_handlers__call_callbacks *callbacks, void *state)
 {
+    static const mrpc_callers callers = {
+        golden_names_Service_handlers__call_message, golden_names_Service_handlers__call_event, golden_names_Service_handlers__call_end};
     const mrpc_call_callbacks untyped = {
         sizeof(mrpc_call_callbacks),
-        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
-        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,
+        &callers,
     };
     return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);
 }
@@ -1280,12 +1367,7 @@ typedef struct golden_names_Service_handlers {
 MRPC_MUST_CHECK static inline int golden_names_Service_serve(
         mrpc_server *server, const golden_names_Service_handlers *handlers, void *state)
 {
-    const mrpc_handler untyped[] = {
-        (mrpc_handler)(void (*)(void))handlers->serve,
-        (mrpc_handler)(void (*)(void))handlers->delete_,
-        (mrpc_handler)(void (*)(void))handlers->handlers,
-    };
-    return mrpc_server_add(server, &golden_names_Service_service, untyped, state);
+    return mrpc_server_add(server, &golden_names_Service_service, handlers, state);
 }
 
 #ifdef __cplusplus

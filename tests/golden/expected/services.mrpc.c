@@ -36,17 +36,57 @@ const mrpc_type golden_services_Answer_type = {
     {UINT64_C(0x6af5307ece435123), MRPC_LAYOUT(0xf07aaa7b287572a2)},
 };
 
+static void golden_services_Oracle_Ask_handle(
+        mrpc_function handler, mrpc_call *call, const void *request, void *state)
+{
+    ((void (*)(golden_services_Oracle_Ask_call *, const golden_services_Question *, void *))handler)(
+        (golden_services_Oracle_Ask_call *)call, (const golden_services_Question *)request, state);
+}
+
+static void golden_services_Oracle_AskMuch_handle(
+        mrpc_function handler, mrpc_call *call, const void *request, void *state)
+{
+    ((void (*)(golden_services_Oracle_AskMuch_call *, const golden_services_Question *, void *))handler)(
+        (golden_services_Oracle_AskMuch_call *)call, (const golden_services_Question *)request, state);
+}
+
+static void golden_services_Oracle_Listen_handle(
+        mrpc_function handler, mrpc_call *call, const void *request, void *state)
+{
+    ((void (*)(golden_services_Oracle_Listen_call *, const golden_services_Question *, void *))handler)(
+        (golden_services_Oracle_Listen_call *)call, (const golden_services_Question *)request, state);
+}
+
+static void golden_services_Oracle_Talk_handle(
+        mrpc_function handler, mrpc_call *call, const void *request, void *state)
+{
+    ((void (*)(golden_services_Oracle_Talk_call *, const golden_services_Question *, void *))handler)(
+        (golden_services_Oracle_Talk_call *)call, (const golden_services_Question *)request, state);
+}
+
+static void golden_services_Oracle_Old_handle(
+        mrpc_function handler, mrpc_call *call, const void *request, void *state)
+{
+    ((void (*)(golden_services_Oracle_Old_call *, const golden_services_Question *, void *))handler)(
+        (golden_services_Oracle_Old_call *)call, (const golden_services_Question *)request, state);
+}
+
 const mrpc_method golden_services_Oracle_methods[5] = {
     {sizeof(mrpc_method), 0, "Ask", "golden.services.Oracle/Ask",
-     &golden_services_Oracle_service, &golden_services_Question_type, &golden_services_Answer_type, 0, 1, false, false},
+     &golden_services_Oracle_service, &golden_services_Question_type, &golden_services_Answer_type, 0, 1, false, false,
+     golden_services_Oracle_Ask_handle},
     {sizeof(mrpc_method), 1, "AskMuch", "golden.services.Oracle/AskMuch",
-     &golden_services_Oracle_service, &golden_services_Question_type, &golden_services_Answer_type, 0, 1, true, false},
+     &golden_services_Oracle_service, &golden_services_Question_type, &golden_services_Answer_type, 0, 1, true, false,
+     golden_services_Oracle_AskMuch_handle},
     {sizeof(mrpc_method), 2, "Listen", "golden.services.Oracle/Listen",
-     &golden_services_Oracle_service, &golden_services_Question_type, &golden_services_Answer_type, 0, 1, false, true},
+     &golden_services_Oracle_service, &golden_services_Question_type, &golden_services_Answer_type, 0, 1, false, true,
+     golden_services_Oracle_Listen_handle},
     {sizeof(mrpc_method), 3, "Talk", "golden.services.Oracle/Talk",
-     &golden_services_Oracle_service, &golden_services_Question_type, &golden_services_Answer_type, 0, 1, true, true},
+     &golden_services_Oracle_service, &golden_services_Question_type, &golden_services_Answer_type, 0, 1, true, true,
+     golden_services_Oracle_Talk_handle},
     {sizeof(mrpc_method), 4, "Old", "golden.services.Oracle/Old",
-     &golden_services_Oracle_service, &golden_services_Question_type, &golden_services_Question_type, 0, 0, false, false},
+     &golden_services_Oracle_service, &golden_services_Question_type, &golden_services_Question_type, 0, 0, false, false,
+     golden_services_Oracle_Old_handle},
 };
 
 const mrpc_service golden_services_Oracle_service = {

@@ -186,13 +186,20 @@ static inline mrpc_status golden_services_Oracle_Ask(
 
 typedef void (*golden_services_Oracle_Ask_callback)(void *state, const mrpc_status *status, const golden_services_Answer *reply);
 
+static inline void golden_services_Oracle_Ask_replied(
+        mrpc_function callback, void *state, const mrpc_status *status, const void *reply)
+{
+    ((golden_services_Oracle_Ask_callback)callback)(state, status, (const golden_services_Answer *)reply);
+}
+
 MRPC_MUST_CHECK static inline int golden_services_Oracle_Ask_start(
         mrpc_channel *channel, const golden_services_Question *request,
         const mrpc_call_options *options, golden_services_Oracle_Ask_callback callback,
         void *state, mrpc_call **call)
 {
-    mrpc_unary_callback untyped = (mrpc_unary_callback)(void (*)(void))callback;
-    return mrpc_call_unary_start(channel, &golden_services_Oracle_methods[0], request, options, untyped, state, call);
+    mrpc_unary_callback untyped = (mrpc_unary_callback)(mrpc_function)callback;
+    return mrpc_call_unary_start(
+        channel, &golden_services_Oracle_methods[0], request, options, untyped, golden_services_Oracle_Ask_replied, state, call);
 }
 
 MRPC_MUST_CHECK static inline int golden_services_Oracle_Ask_submit(
@@ -232,15 +239,37 @@ typedef struct golden_services_Oracle_Ask_call_callbacks {
     void (*on_end)(void *state, golden_services_Oracle_Ask_call *call, const mrpc_status *status);
 } golden_services_Oracle_Ask_call_callbacks;
 
+static inline void golden_services_Oracle_Ask_call_message(
+        mrpc_function callback, void *state, mrpc_call *call, const void *message)
+{
+    ((void (*)(void *, golden_services_Oracle_Ask_call *, const golden_services_Question *))callback)(
+        state, (golden_services_Oracle_Ask_call *)call, (const golden_services_Question *)message);
+}
+
+static inline void golden_services_Oracle_Ask_call_event(mrpc_function callback, void *state, mrpc_call *call)
+{
+    ((void (*)(void *, golden_services_Oracle_Ask_call *))callback)(state, (golden_services_Oracle_Ask_call *)call);
+}
+
+static inline void golden_services_Oracle_Ask_call_end(
+        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)
+{
+    ((void (*)(void *, golden_services_Oracle_Ask_call *, const mrpc_status *))callback)(
+        state, (golden_services_Oracle_Ask_call *)call, status);
+}
+
 static inline int golden_services_Oracle_Ask_set_callbacks(
         golden_services_Oracle_Ask_call *call, const golden_services_Oracle_Ask_call_callbacks *callbacks, void *state)
 {
+    static const mrpc_callers callers = {
+        golden_services_Oracle_Ask_call_message, golden_services_Oracle_Ask_call_event, golden_services_Oracle_Ask_call_end};
     const mrpc_call_callbacks untyped = {
         sizeof(mrpc_call_callbacks),
-        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
-        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,
+        &callers,
     };
     return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);
 }
@@ -254,6 +283,25 @@ typedef struct golden_services_Oracle_AskMuch_stream_callbacks {
     void (*on_writable)(void *state, golden_services_Oracle_AskMuch_stream *stream);
     void (*on_end)(void *state, golden_services_Oracle_AskMuch_stream *stream, const mrpc_status *status);
 } golden_services_Oracle_AskMuch_stream_callbacks;
+
+static inline void golden_services_Oracle_AskMuch_stream_message(
+        mrpc_function callback, void *state, mrpc_call *call, const void *message)
+{
+    ((void (*)(void *, golden_services_Oracle_AskMuch_stream *, const golden_services_Answer *))callback)(
+        state, (golden_services_Oracle_AskMuch_stream *)call, (const golden_services_Answer *)message);
+}
+
+static inline void golden_services_Oracle_AskMuch_stream_event(mrpc_function callback, void *state, mrpc_call *call)
+{
+    ((void (*)(void *, golden_services_Oracle_AskMuch_stream *))callback)(state, (golden_services_Oracle_AskMuch_stream *)call);
+}
+
+static inline void golden_services_Oracle_AskMuch_stream_end(
+        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)
+{
+    ((void (*)(void *, golden_services_Oracle_AskMuch_stream *, const mrpc_status *))callback)(
+        state, (golden_services_Oracle_AskMuch_stream *)call, status);
+}
 
 MRPC_MUST_CHECK static inline int golden_services_Oracle_AskMuch_open(
         mrpc_channel *channel, const mrpc_call_options *options,
@@ -270,12 +318,15 @@ MRPC_MUST_CHECK static inline int golden_services_Oracle_AskMuch_start(
         const golden_services_Oracle_AskMuch_stream_callbacks *callbacks, void *state,
         golden_services_Oracle_AskMuch_stream **stream)
 {
+    static const mrpc_callers callers = {
+        golden_services_Oracle_AskMuch_stream_message, golden_services_Oracle_AskMuch_stream_event, golden_services_Oracle_AskMuch_stream_end};
     const mrpc_call_callbacks untyped = {
         sizeof(mrpc_call_callbacks),
-        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
-        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,
+        &callers,
     };
     mrpc_call *call = NULL;
     int result = mrpc_call_open(channel, &golden_services_Oracle_methods[1], NULL, options, &untyped, state, &call);
@@ -347,15 +398,37 @@ typedef struct golden_services_Oracle_AskMuch_call_callbacks {
     void (*on_end)(void *state, golden_services_Oracle_AskMuch_call *call, const mrpc_status *status);
 } golden_services_Oracle_AskMuch_call_callbacks;
 
+static inline void golden_services_Oracle_AskMuch_call_message(
+        mrpc_function callback, void *state, mrpc_call *call, const void *message)
+{
+    ((void (*)(void *, golden_services_Oracle_AskMuch_call *, const golden_services_Question *))callback)(
+        state, (golden_services_Oracle_AskMuch_call *)call, (const golden_services_Question *)message);
+}
+
+static inline void golden_services_Oracle_AskMuch_call_event(mrpc_function callback, void *state, mrpc_call *call)
+{
+    ((void (*)(void *, golden_services_Oracle_AskMuch_call *))callback)(state, (golden_services_Oracle_AskMuch_call *)call);
+}
+
+static inline void golden_services_Oracle_AskMuch_call_end(
+        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)
+{
+    ((void (*)(void *, golden_services_Oracle_AskMuch_call *, const mrpc_status *))callback)(
+        state, (golden_services_Oracle_AskMuch_call *)call, status);
+}
+
 static inline int golden_services_Oracle_AskMuch_set_callbacks(
         golden_services_Oracle_AskMuch_call *call, const golden_services_Oracle_AskMuch_call_callbacks *callbacks, void *state)
 {
+    static const mrpc_callers callers = {
+        golden_services_Oracle_AskMuch_call_message, golden_services_Oracle_AskMuch_call_event, golden_services_Oracle_AskMuch_call_end};
     const mrpc_call_callbacks untyped = {
         sizeof(mrpc_call_callbacks),
-        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
-        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,
+        &callers,
     };
     return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);
 }
@@ -368,6 +441,25 @@ typedef struct golden_services_Oracle_Listen_stream_callbacks {
     void (*on_writable)(void *state, golden_services_Oracle_Listen_stream *stream);
     void (*on_end)(void *state, golden_services_Oracle_Listen_stream *stream, const mrpc_status *status);
 } golden_services_Oracle_Listen_stream_callbacks;
+
+static inline void golden_services_Oracle_Listen_stream_message(
+        mrpc_function callback, void *state, mrpc_call *call, const void *message)
+{
+    ((void (*)(void *, golden_services_Oracle_Listen_stream *, const golden_services_Answer *))callback)(
+        state, (golden_services_Oracle_Listen_stream *)call, (const golden_services_Answer *)message);
+}
+
+static inline void golden_services_Oracle_Listen_stream_event(mrpc_function callback, void *state, mrpc_call *call)
+{
+    ((void (*)(void *, golden_services_Oracle_Listen_stream *))callback)(state, (golden_services_Oracle_Listen_stream *)call);
+}
+
+static inline void golden_services_Oracle_Listen_stream_end(
+        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)
+{
+    ((void (*)(void *, golden_services_Oracle_Listen_stream *, const mrpc_status *))callback)(
+        state, (golden_services_Oracle_Listen_stream *)call, status);
+}
 
 MRPC_MUST_CHECK static inline int golden_services_Oracle_Listen_open(
         mrpc_channel *channel, const golden_services_Question *request, const mrpc_call_options *options,
@@ -384,12 +476,15 @@ MRPC_MUST_CHECK static inline int golden_services_Oracle_Listen_start(
         const golden_services_Oracle_Listen_stream_callbacks *callbacks, void *state,
         golden_services_Oracle_Listen_stream **stream)
 {
+    static const mrpc_callers callers = {
+        golden_services_Oracle_Listen_stream_message, golden_services_Oracle_Listen_stream_event, golden_services_Oracle_Listen_stream_end};
     const mrpc_call_callbacks untyped = {
         sizeof(mrpc_call_callbacks),
-        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
-        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,
+        &callers,
     };
     mrpc_call *call = NULL;
     int result = mrpc_call_open(channel, &golden_services_Oracle_methods[2], request, options, &untyped, state, &call);
@@ -451,15 +546,37 @@ typedef struct golden_services_Oracle_Listen_call_callbacks {
     void (*on_end)(void *state, golden_services_Oracle_Listen_call *call, const mrpc_status *status);
 } golden_services_Oracle_Listen_call_callbacks;
 
+static inline void golden_services_Oracle_Listen_call_message(
+        mrpc_function callback, void *state, mrpc_call *call, const void *message)
+{
+    ((void (*)(void *, golden_services_Oracle_Listen_call *, const golden_services_Question *))callback)(
+        state, (golden_services_Oracle_Listen_call *)call, (const golden_services_Question *)message);
+}
+
+static inline void golden_services_Oracle_Listen_call_event(mrpc_function callback, void *state, mrpc_call *call)
+{
+    ((void (*)(void *, golden_services_Oracle_Listen_call *))callback)(state, (golden_services_Oracle_Listen_call *)call);
+}
+
+static inline void golden_services_Oracle_Listen_call_end(
+        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)
+{
+    ((void (*)(void *, golden_services_Oracle_Listen_call *, const mrpc_status *))callback)(
+        state, (golden_services_Oracle_Listen_call *)call, status);
+}
+
 static inline int golden_services_Oracle_Listen_set_callbacks(
         golden_services_Oracle_Listen_call *call, const golden_services_Oracle_Listen_call_callbacks *callbacks, void *state)
 {
+    static const mrpc_callers callers = {
+        golden_services_Oracle_Listen_call_message, golden_services_Oracle_Listen_call_event, golden_services_Oracle_Listen_call_end};
     const mrpc_call_callbacks untyped = {
         sizeof(mrpc_call_callbacks),
-        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
-        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,
+        &callers,
     };
     return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);
 }
@@ -472,6 +589,25 @@ typedef struct golden_services_Oracle_Talk_stream_callbacks {
     void (*on_writable)(void *state, golden_services_Oracle_Talk_stream *stream);
     void (*on_end)(void *state, golden_services_Oracle_Talk_stream *stream, const mrpc_status *status);
 } golden_services_Oracle_Talk_stream_callbacks;
+
+static inline void golden_services_Oracle_Talk_stream_message(
+        mrpc_function callback, void *state, mrpc_call *call, const void *message)
+{
+    ((void (*)(void *, golden_services_Oracle_Talk_stream *, const golden_services_Answer *))callback)(
+        state, (golden_services_Oracle_Talk_stream *)call, (const golden_services_Answer *)message);
+}
+
+static inline void golden_services_Oracle_Talk_stream_event(mrpc_function callback, void *state, mrpc_call *call)
+{
+    ((void (*)(void *, golden_services_Oracle_Talk_stream *))callback)(state, (golden_services_Oracle_Talk_stream *)call);
+}
+
+static inline void golden_services_Oracle_Talk_stream_end(
+        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)
+{
+    ((void (*)(void *, golden_services_Oracle_Talk_stream *, const mrpc_status *))callback)(
+        state, (golden_services_Oracle_Talk_stream *)call, status);
+}
 
 MRPC_MUST_CHECK static inline int golden_services_Oracle_Talk_open(
         mrpc_channel *channel, const mrpc_call_options *options,
@@ -488,12 +624,15 @@ MRPC_MUST_CHECK static inline int golden_services_Oracle_Talk_start(
         const golden_services_Oracle_Talk_stream_callbacks *callbacks, void *state,
         golden_services_Oracle_Talk_stream **stream)
 {
+    static const mrpc_callers callers = {
+        golden_services_Oracle_Talk_stream_message, golden_services_Oracle_Talk_stream_event, golden_services_Oracle_Talk_stream_end};
     const mrpc_call_callbacks untyped = {
         sizeof(mrpc_call_callbacks),
-        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
-        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,
+        &callers,
     };
     mrpc_call *call = NULL;
     int result = mrpc_call_open(channel, &golden_services_Oracle_methods[3], NULL, options, &untyped, state, &call);
@@ -566,15 +705,37 @@ typedef struct golden_services_Oracle_Talk_call_callbacks {
     void (*on_end)(void *state, golden_services_Oracle_Talk_call *call, const mrpc_status *status);
 } golden_services_Oracle_Talk_call_callbacks;
 
+static inline void golden_services_Oracle_Talk_call_message(
+        mrpc_function callback, void *state, mrpc_call *call, const void *message)
+{
+    ((void (*)(void *, golden_services_Oracle_Talk_call *, const golden_services_Question *))callback)(
+        state, (golden_services_Oracle_Talk_call *)call, (const golden_services_Question *)message);
+}
+
+static inline void golden_services_Oracle_Talk_call_event(mrpc_function callback, void *state, mrpc_call *call)
+{
+    ((void (*)(void *, golden_services_Oracle_Talk_call *))callback)(state, (golden_services_Oracle_Talk_call *)call);
+}
+
+static inline void golden_services_Oracle_Talk_call_end(
+        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)
+{
+    ((void (*)(void *, golden_services_Oracle_Talk_call *, const mrpc_status *))callback)(
+        state, (golden_services_Oracle_Talk_call *)call, status);
+}
+
 static inline int golden_services_Oracle_Talk_set_callbacks(
         golden_services_Oracle_Talk_call *call, const golden_services_Oracle_Talk_call_callbacks *callbacks, void *state)
 {
+    static const mrpc_callers callers = {
+        golden_services_Oracle_Talk_call_message, golden_services_Oracle_Talk_call_event, golden_services_Oracle_Talk_call_end};
     const mrpc_call_callbacks untyped = {
         sizeof(mrpc_call_callbacks),
-        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
-        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,
+        &callers,
     };
     return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);
 }
@@ -595,13 +756,20 @@ static inline mrpc_status golden_services_Oracle_Old(
 
 typedef void (*golden_services_Oracle_Old_callback)(void *state, const mrpc_status *status, const golden_services_Question *reply);
 
+static inline void golden_services_Oracle_Old_replied(
+        mrpc_function callback, void *state, const mrpc_status *status, const void *reply)
+{
+    ((golden_services_Oracle_Old_callback)callback)(state, status, (const golden_services_Question *)reply);
+}
+
 MRPC_MUST_CHECK static inline int golden_services_Oracle_Old_start(
         mrpc_channel *channel, const golden_services_Question *request,
         const mrpc_call_options *options, golden_services_Oracle_Old_callback callback,
         void *state, mrpc_call **call)
 {
-    mrpc_unary_callback untyped = (mrpc_unary_callback)(void (*)(void))callback;
-    return mrpc_call_unary_start(channel, &golden_services_Oracle_methods[4], request, options, untyped, state, call);
+    mrpc_unary_callback untyped = (mrpc_unary_callback)(mrpc_function)callback;
+    return mrpc_call_unary_start(
+        channel, &golden_services_Oracle_methods[4], request, options, untyped, golden_services_Oracle_Old_replied, state, call);
 }
 
 MRPC_MUST_CHECK static inline int golden_services_Oracle_Old_submit(
@@ -641,15 +809,37 @@ typedef struct golden_services_Oracle_Old_call_callbacks {
     void (*on_end)(void *state, golden_services_Oracle_Old_call *call, const mrpc_status *status);
 } golden_services_Oracle_Old_call_callbacks;
 
+static inline void golden_services_Oracle_Old_call_message(
+        mrpc_function callback, void *state, mrpc_call *call, const void *message)
+{
+    ((void (*)(void *, golden_services_Oracle_Old_call *, const golden_services_Question *))callback)(
+        state, (golden_services_Oracle_Old_call *)call, (const golden_services_Question *)message);
+}
+
+static inline void golden_services_Oracle_Old_call_event(mrpc_function callback, void *state, mrpc_call *call)
+{
+    ((void (*)(void *, golden_services_Oracle_Old_call *))callback)(state, (golden_services_Oracle_Old_call *)call);
+}
+
+static inline void golden_services_Oracle_Old_call_end(
+        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)
+{
+    ((void (*)(void *, golden_services_Oracle_Old_call *, const mrpc_status *))callback)(
+        state, (golden_services_Oracle_Old_call *)call, status);
+}
+
 static inline int golden_services_Oracle_Old_set_callbacks(
         golden_services_Oracle_Old_call *call, const golden_services_Oracle_Old_call_callbacks *callbacks, void *state)
 {
+    static const mrpc_callers callers = {
+        golden_services_Oracle_Old_call_message, golden_services_Oracle_Old_call_event, golden_services_Oracle_Old_call_end};
     const mrpc_call_callbacks untyped = {
         sizeof(mrpc_call_callbacks),
-        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
-        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,
+        &callers,
     };
     return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);
 }
@@ -669,14 +859,7 @@ typedef struct golden_services_Oracle_handlers {
 MRPC_MUST_CHECK static inline int golden_services_Oracle_serve(
         mrpc_server *server, const golden_services_Oracle_handlers *handlers, void *state)
 {
-    const mrpc_handler untyped[] = {
-        (mrpc_handler)(void (*)(void))handlers->Ask,
-        (mrpc_handler)(void (*)(void))handlers->AskMuch,
-        (mrpc_handler)(void (*)(void))handlers->Listen,
-        (mrpc_handler)(void (*)(void))handlers->Talk,
-        (mrpc_handler)(void (*)(void))handlers->Old,
-    };
-    return mrpc_server_add(server, &golden_services_Oracle_service, untyped, state);
+    return mrpc_server_add(server, &golden_services_Oracle_service, handlers, state);
 }
 
 /* Has nothing yet. */
@@ -690,10 +873,7 @@ typedef struct golden_services_Empty_handlers {
 MRPC_MUST_CHECK static inline int golden_services_Empty_serve(
         mrpc_server *server, const golden_services_Empty_handlers *handlers, void *state)
 {
-    const mrpc_handler untyped[] = {
-        (mrpc_handler)handlers->none,
-    };
-    return mrpc_server_add(server, &golden_services_Empty_service, untyped, state);
+    return mrpc_server_add(server, &golden_services_Empty_service, handlers, state);
 }
 
 #ifdef __cplusplus

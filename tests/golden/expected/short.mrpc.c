@@ -30,9 +30,17 @@ const mrpc_type gs_Message_type = {
     {UINT64_C(0xd22753a762a5bb30), MRPC_LAYOUT(0xe1497b36cec67092)},
 };
 
+static void gs_Service_Method_handle(
+        mrpc_function handler, mrpc_call *call, const void *request, void *state)
+{
+    ((void (*)(gs_Service_Method_call *, const gs_Message *, void *))handler)(
+        (gs_Service_Method_call *)call, (const gs_Message *)request, state);
+}
+
 const mrpc_method gs_Service_methods[1] = {
     {sizeof(mrpc_method), 0, "Method", "golden.a.rather.long_package.v1.Service/Method",
-     &gs_Service_service, &gs_Message_type, &gs_Message_type, 0, 0, false, false},
+     &gs_Service_service, &gs_Message_type, &gs_Message_type, 0, 0, false, false,
+     gs_Service_Method_handle},
 };
 
 const mrpc_service gs_Service_service = {

@@ -115,13 +115,20 @@ static inline mrpc_status gs_Service_Method(
 
 typedef void (*gs_Service_Method_callback)(void *state, const mrpc_status *status, const gs_Message *reply);
 
+static inline void gs_Service_Method_replied(
+        mrpc_function callback, void *state, const mrpc_status *status, const void *reply)
+{
+    ((gs_Service_Method_callback)callback)(state, status, (const gs_Message *)reply);
+}
+
 MRPC_MUST_CHECK static inline int gs_Service_Method_start(
         mrpc_channel *channel, const gs_Message *request,
         const mrpc_call_options *options, gs_Service_Method_callback callback,
         void *state, mrpc_call **call)
 {
-    mrpc_unary_callback untyped = (mrpc_unary_callback)(void (*)(void))callback;
-    return mrpc_call_unary_start(channel, &gs_Service_methods[0], request, options, untyped, state, call);
+    mrpc_unary_callback untyped = (mrpc_unary_callback)(mrpc_function)callback;
+    return mrpc_call_unary_start(
+        channel, &gs_Service_methods[0], request, options, untyped, gs_Service_Method_replied, state, call);
 }
 
 MRPC_MUST_CHECK static inline int gs_Service_Method_submit(
@@ -161,15 +168,37 @@ typedef struct gs_Service_Method_call_callbacks {
     void (*on_end)(void *state, gs_Service_Method_call *call, const mrpc_status *status);
 } gs_Service_Method_call_callbacks;
 
+static inline void gs_Service_Method_call_message(
+        mrpc_function callback, void *state, mrpc_call *call, const void *message)
+{
+    ((void (*)(void *, gs_Service_Method_call *, const gs_Message *))callback)(
+        state, (gs_Service_Method_call *)call, (const gs_Message *)message);
+}
+
+static inline void gs_Service_Method_call_event(mrpc_function callback, void *state, mrpc_call *call)
+{
+    ((void (*)(void *, gs_Service_Method_call *))callback)(state, (gs_Service_Method_call *)call);
+}
+
+static inline void gs_Service_Method_call_end(
+        mrpc_function callback, void *state, mrpc_call *call, const mrpc_status *status)
+{
+    ((void (*)(void *, gs_Service_Method_call *, const mrpc_status *))callback)(
+        state, (gs_Service_Method_call *)call, status);
+}
+
 static inline int gs_Service_Method_set_callbacks(
         gs_Service_Method_call *call, const gs_Service_Method_call_callbacks *callbacks, void *state)
 {
+    static const mrpc_callers callers = {
+        gs_Service_Method_call_message, gs_Service_Method_call_event, gs_Service_Method_call_end};
     const mrpc_call_callbacks untyped = {
         sizeof(mrpc_call_callbacks),
-        (void (*)(void *, mrpc_call *, const void *))(void (*)(void))callbacks->on_message,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_half_close,
-        (void (*)(void *, mrpc_call *))(void (*)(void))callbacks->on_writable,
-        (void (*)(void *, mrpc_call *, const mrpc_status *))(void (*)(void))callbacks->on_end,
+        (void (*)(void *, mrpc_call *, const void *))(mrpc_function)callbacks->on_message,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_half_close,
+        (void (*)(void *, mrpc_call *))(mrpc_function)callbacks->on_writable,
+        (void (*)(void *, mrpc_call *, const mrpc_status *))(mrpc_function)callbacks->on_end,
+        &callers,
     };
     return mrpc_call_set_callbacks((mrpc_call *)call, &untyped, state);
 }
@@ -181,10 +210,7 @@ typedef struct gs_Service_handlers {
 MRPC_MUST_CHECK static inline int gs_Service_serve(
         mrpc_server *server, const gs_Service_handlers *handlers, void *state)
 {
-    const mrpc_handler untyped[] = {
-        (mrpc_handler)(void (*)(void))handlers->Method,
-    };
-    return mrpc_server_add(server, &gs_Service_service, untyped, state);
+    return mrpc_server_add(server, &gs_Service_service, handlers, state);
 }
 
 #ifdef __cplusplus
