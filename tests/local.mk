@@ -22,8 +22,8 @@ AM_TESTS_ENVIRONMENT = \
 check_PROGRAMS += tests/run-test
 tests_run_test_SOURCES = tests/run-test.c
 
-TESTS += tests/run-test.sh tests/headers.sh tests/exports.sh tests/sources.sh tests/programs.sh
-dist_check_SCRIPTS += tests/run-test.sh tests/headers.sh tests/exports.sh tests/sources.sh tests/programs.sh
+TESTS += tests/run-test.sh tests/headers.sh tests/exports.sh tests/sources.sh tests/programs.sh tests/manual.sh
+dist_check_SCRIPTS += tests/run-test.sh tests/headers.sh tests/exports.sh tests/sources.sh tests/programs.sh tests/manual.sh
 
 # The tests that look at functions and data from within, which is where a sanitizer sees most.
 .PHONY: check-inside
