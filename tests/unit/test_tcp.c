@@ -340,19 +340,19 @@ static void next_address_of_a_name_is_tried(void **state)
 static void look_up_tells_when_it_is_done(void **state)
 {
     (void)state;
-    mrpc_tcp_lookup *lookup;
-    mrpc_tcp_addresses addresses;
+    mrpc_lookup *lookup;
+    mrpc_addresses addresses;
     int failure = -1;
-    assert_int_equal(mrpc_tcp_lookup_start(&lookup, "localhost", 5000, NULL), 0);
-    struct pollfd polled = {.fd = mrpc_tcp_lookup_fd(lookup), .events = POLLIN};
+    assert_int_equal(mrpc_lookup_start("tcp", &lookup, "localhost", 5000, NULL), 0);
+    struct pollfd polled = {.fd = mrpc_lookup_fd(lookup), .events = POLLIN};
     assert_int_equal(poll(&polled, 1, 30000), 1);
-    assert_true(mrpc_tcp_lookup_done(lookup, &addresses, &failure));
+    assert_true(mrpc_lookup_done(lookup, &addresses, &failure));
     assert_int_equal(failure, 0);
     assert_true(addresses.count > 0);
-    char text[MRPC_TCP_TEXT];
-    mrpc_tcp_address_print(&addresses.list[0], text);
+    char text[MRPC_ADDRESS_TEXT];
+    mrpc_address_print("tcp", &addresses.list[0], text);
     assert_non_null(strstr(text, ":5000"));
-    mrpc_tcp_lookup_free(lookup);
+    mrpc_lookup_free(lookup);
 }
 
 static void name_that_does_not_exist_is_named(void **state)

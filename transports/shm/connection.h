@@ -173,12 +173,6 @@ static inline mrpc_shm_connection *mrpc_shm_of(const mrpc_connection *connection
     return (mrpc_shm_connection *)(uintptr_t)connection;
 }
 
-static inline bool mrpc_shm_frame_ends_call(const mrpc_frame *frame)
-{
-    return frame->type == FRAME_STATUS || frame->type == FRAME_CANCEL ||
-           (frame->type == FRAME_MESSAGE && (frame->flags & FRAME_OK) != 0);
-}
-
 static inline void mrpc_shm_stay_awake(mrpc_shm_connection *c)
 {
     c->armed = 0;

@@ -154,7 +154,7 @@ static void end_call(mrpc_shm_connection *c, const mrpc_frame *header)
 static int take_frame(mrpc_shm_connection *c, const mrpc_frame *header, const char *payload, uint64_t bytes)
 {
     if (MRPC_UNLIKELY((!mrpc_shm_backlog_is_empty(&c->backlog) || c->partials.count > 0) &&
-                      mrpc_shm_frame_ends_call(header)))
+                      mrpc_frame_ends_call(header)))
         end_call(c, header);
     switch (header->type) {
     case FRAME_MESSAGE:

@@ -292,7 +292,7 @@ void mrpc_shm_commit(mrpc_connection *connection, mrpc_space *space, const mrpc_
     mrpc_shm_connection *c = mrpc_shm_of(connection);
     mrpc_frame *header = (mrpc_frame *)(void *)space->data;
     if (MRPC_UNLIKELY((!mrpc_shm_backlog_is_empty(&c->backlog) || c->partials.count > 0) &&
-                      mrpc_shm_frame_ends_call(header)))
+                      mrpc_frame_ends_call(header)))
         end_call(c, header);
     if (MRPC_UNLIKELY(space->handle != NULL || header->extents > 0 || !mrpc_shm_backlog_is_empty(&c->backlog))) {
         commit_slowly(c, space, extents, token);

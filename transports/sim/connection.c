@@ -199,16 +199,10 @@ void mrpc_sim_flush(mrpc_connection *connection)
 
 /* --- receiving --- */
 
-bool mrpc_sim_frame_ends_call(const mrpc_frame *frame)
-{
-    return frame->type == FRAME_STATUS || frame->type == FRAME_CANCEL ||
-           (frame->type == FRAME_MESSAGE && (frame->flags & FRAME_OK));
-}
-
 static int deliver(mrpc_stream_rx *rx, const mrpc_incoming *incoming)
 {
     mrpc_sim_connection *c = (mrpc_sim_connection *)(void *)((char *)rx - offsetof(mrpc_sim_connection, rx));
-    bool ends = mrpc_sim_frame_ends_call(incoming->header);
+    bool ends = mrpc_frame_ends_call(incoming->header);
     uint32_t call = incoming->header->call;
     if (incoming->header->type == FRAME_HELLO)
         mrpc_stream_tx_learn(&c->tx, incoming, c->chunk);

@@ -71,7 +71,7 @@ static void sim_commit(mrpc_connection *connection, mrpc_space *space, const mrp
 {
     mrpc_sim_connection *c = of(connection);
     const mrpc_frame *frame = (const mrpc_frame *)(const void *)space->data;
-    if (c->rx.partial_count > 0 && mrpc_sim_frame_ends_call(frame))
+    if (c->rx.partial_count > 0 && mrpc_frame_ends_call(frame))
         mrpc_stream_rx_end_call(&c->rx, frame->call);
     mrpc_stream_tx_commit(&c->tx, space, extents, token);
 }

@@ -101,6 +101,5 @@ void mrpc_sim_close(mrpc_connection *connection);
 void mrpc_sim_flush(mrpc_connection *connection);
 /* Both ends lose each other. */
 void mrpc_sim_break(mrpc_sim_connection *c);
-bool mrpc_sim_frame_ends_call(const mrpc_frame *frame);
 
 #endif /* MRPC_TRANSPORTS_SIM_WORLD_H */

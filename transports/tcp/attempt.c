@@ -18,11 +18,11 @@ enum { CONGESTION = 16 }; /* TCP_CA_NAME_MAX of the kernel */
     (UINT64_C(2) * 1000000000) /* ns for an address while others are left; the owner's timeout is for the last */
 
 struct mrpc_tcp_attempt {
-    mrpc_tcp_lookup *lookup; /* NULL once the addresses are known */
-    mrpc_tcp_addresses addresses;
+    mrpc_lookup *lookup; /* NULL once the addresses are known */
+    mrpc_addresses addresses;
     uint32_t next; /* address to try */
     bool has_source;
-    mrpc_tcp_address source;
+    mrpc_address source;
     mrpc_connection_options options; /* its strings: below, or NULL */
     char congestion[CONGESTION];
 };
@@ -33,7 +33,7 @@ void mrpc_tcp_attempt_free(mrpc_tcp_connection *connection)
         return;
     if (connection->attempt->lookup != NULL)
         connection->watch.fd = -1; /* it is the look-up's */
-    mrpc_tcp_lookup_free(connection->attempt->lookup);
+    mrpc_lookup_free(connection->attempt->lookup);
     free(connection->attempt);
     connection->attempt = NULL;
 }
@@ -57,8 +57,8 @@ static int copy_source(mrpc_tcp_attempt *attempt, const char *source, mrpc_error
 {
     if (source == NULL)
         return 0;
-    mrpc_tcp_addresses addresses;
-    if (!mrpc_tcp_address_known(source, 0, &addresses))
+    mrpc_addresses addresses;
+    if (!mrpc_address_known(source, 0, &addresses))
         return mrpc_error_set(
             error, MRPC_EINVAL,
             "tcp: connection option source: \"%s\" is not a numeric address; write e.g. 192.0.2.1 or 2001:db8::1",
@@ -93,34 +93,34 @@ static int bind_source(const mrpc_tcp_attempt *attempt, int fd, mrpc_error *erro
         return 0;
     int late = 1; /* the port is chosen by connect(), which knows the destination: more connections fit */
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &late, sizeof late);
-    if (bind(fd, &attempt->source.any, mrpc_tcp_address_size(&attempt->source)) == 0)
+    if (bind(fd, &attempt->source.any, mrpc_address_size(&attempt->source)) == 0)
         return 0;
     int reason = errno;
-    char text[MRPC_TCP_TEXT];
-    mrpc_tcp_address_print(&attempt->source, text);
+    char text[MRPC_ADDRESS_TEXT];
+    mrpc_address_print("tcp", &attempt->source, text);
     (void)mrpc_error_system(error, reason, "connection option source: bind to %s", text);
     if (reason == EADDRNOTAVAIL && error != NULL)
         error->code = MRPC_EINVAL;
     return reason == EADDRNOTAVAIL ? MRPC_EINVAL : MRPC_ESYS;
 }
 
-static int connect_failed(const mrpc_tcp_address *address, int reason, mrpc_error *error)
+static int connect_failed(const mrpc_address *address, int reason, mrpc_error *error)
 {
-    char text[MRPC_TCP_TEXT];
-    mrpc_tcp_address_print(address, text);
+    char text[MRPC_ADDRESS_TEXT];
+    mrpc_address_print("tcp", address, text);
     return mrpc_error_system(error, reason, "connect to %s%s", text,
                              reason == ECONNREFUSED ? " (nobody listens there; is the server running?)" : "");
 }
 
 /* Begins to connect to one address. */
-static int try_address(mrpc_tcp_connection *connection, const mrpc_tcp_address *address, mrpc_error *error)
+static int try_address(mrpc_tcp_connection *connection, const mrpc_address *address, mrpc_error *error)
 {
     mrpc_tcp_attempt *attempt = connection->attempt;
     int fd, failure = mrpc_tcp_socket_new(&fd, address->any.sa_family, &attempt->options, error);
     if (failure != 0)
         return failure;
     failure = bind_source(attempt, fd, error);
-    if (failure == 0 && connect(fd, &address->any, mrpc_tcp_address_size(address)) != 0 && errno != EINPROGRESS)
+    if (failure == 0 && connect(fd, &address->any, mrpc_address_size(address)) != 0 && errno != EINPROGRESS)
         failure = connect_failed(address, errno, error);
     if (failure == 0) {
         connection->watch.fd = fd;
@@ -142,7 +142,7 @@ static int try_next(mrpc_tcp_connection *connection, mrpc_error *error)
     (void)mrpc_error_set(error, failure, "%s: no address of the family of the connection option source",
                          connection->base.peer);
     while (attempt->next < attempt->addresses.count) {
-        const mrpc_tcp_address *address = &attempt->addresses.list[attempt->next++];
+        const mrpc_address *address = &attempt->addresses.list[attempt->next++];
         if (attempt->has_source && attempt->source.any.sa_family != address->any.sa_family)
             continue;
         failure = try_address(connection, address, error);
@@ -176,11 +176,11 @@ static void looked_up(mrpc_tcp_connection *connection)
 {
     mrpc_tcp_attempt *attempt = connection->attempt;
     int failure;
-    if (!mrpc_tcp_lookup_done(attempt->lookup, &attempt->addresses, &failure))
+    if (!mrpc_lookup_done(attempt->lookup, &attempt->addresses, &failure))
         return;
     mrpc_loop_remove(connection->loop, &connection->watch);
     connection->watch.fd = -1; /* it was the look-up's */
-    mrpc_tcp_lookup_free(attempt->lookup);
+    mrpc_lookup_free(attempt->lookup);
     attempt->lookup = NULL;
     if (failure == 0) {
         go_on(connection);
@@ -192,18 +192,18 @@ static void looked_up(mrpc_tcp_connection *connection)
 }
 
 /* A connection to a free port of this host's own range can meet itself (RFC 9293, 3.5, simultaneous open). */
-static bool is_own_echo(int fd, const mrpc_tcp_address *peer, socklen_t size)
+static bool is_own_echo(int fd, const mrpc_address *peer, socklen_t size)
 {
-    mrpc_tcp_address own;
+    mrpc_address own;
     socklen_t own_size = sizeof own;
     return getsockname(fd, &own.any, &own_size) == 0 && own_size == size && memcmp(&own, peer, size) == 0;
 }
 
-static void connected(mrpc_tcp_connection *connection, const mrpc_tcp_address *peer)
+static void connected(mrpc_tcp_connection *connection, const mrpc_address *peer)
 {
     mrpc_loop_stop(connection->loop, &connection->resume);
     mrpc_tcp_attempt_free(connection);
-    mrpc_tcp_address_print(peer, connection->base.peer);
+    mrpc_address_print("tcp", peer, connection->base.peer);
     connection->state = MRPC_TCP_OPEN;
     if (connection->zero_copy != NULL)
         mrpc_tcp_zero_copy_open(connection);
@@ -220,7 +220,7 @@ void mrpc_tcp_attempt_ready(mrpc_tcp_connection *connection, uint32_t events)
     int reason = 0, fd = connection->watch.fd;
     socklen_t size = sizeof reason;
     getsockopt(fd, SOL_SOCKET, SO_ERROR, &reason, &size);
-    mrpc_tcp_address peer;
+    mrpc_address peer;
     size = sizeof peer;
     if (reason == 0 && getpeername(fd, &peer.any, &size) != 0) {
         if (!(events & LOOP_HANGUP))
@@ -233,7 +233,7 @@ void mrpc_tcp_attempt_ready(mrpc_tcp_connection *connection, uint32_t events)
         connected(connection, &peer);
         return;
     }
-    const mrpc_tcp_address *address = &attempt->addresses.list[attempt->next - 1];
+    const mrpc_address *address = &attempt->addresses.list[attempt->next - 1];
     give_up_address(connection);
     mrpc_error error;
     (void)connect_failed(address, reason, &error);
@@ -248,38 +248,26 @@ void mrpc_tcp_attempt_expired(mrpc_tcp_connection *connection)
     go_on(connection);
 }
 
-static int split(const char *address, char host[MRPC_TCP_HOST], uint16_t *port, mrpc_error *error)
-{
-    int failure = mrpc_tcp_address_split(address, host, port, error);
-    if (failure != 0)
-        return failure;
-    if (host[0] == '\0' || *port == 0)
-        return mrpc_error_set(error, MRPC_EINVAL,
-                              "tcp://%s: to connect takes a host and a port from 1, e.g. tcp://127.0.0.1:5000",
-                              address);
-    return 0;
-}
-
 int mrpc_tcp_attempt_check(const char *address, mrpc_error *error)
 {
-    char host[MRPC_TCP_HOST];
+    char host[MRPC_ADDRESS_HOST];
     uint16_t port;
-    return split(address, host, &port, error);
+    return mrpc_address_split_peer("tcp", address, host, &port, error);
 }
 
 int mrpc_tcp_attempt_start(mrpc_tcp_connection *connection, const char *address, const mrpc_transport_setup *setup,
                            mrpc_error *error)
 {
-    char host[MRPC_TCP_HOST];
+    char host[MRPC_ADDRESS_HOST];
     uint16_t port;
-    int failure = split(address, host, &port, error);
+    int failure = mrpc_address_split_peer("tcp", address, host, &port, error);
     if (failure != 0)
         return failure;
     snprintf(connection->base.peer, sizeof connection->base.peer, "tcp://%s", address);
     failure = attempt_new(&connection->attempt, &setup->options, error);
     if (failure != 0)
         return failure;
-    if (mrpc_tcp_address_known(host, port, &connection->attempt->addresses)) {
+    if (mrpc_address_known(host, port, &connection->attempt->addresses)) {
         mrpc_error reason;
         failure = try_next(connection, &reason);
         if (failure == MRPC_EINVAL) { /* an option, which no other attempt will like better */
@@ -292,10 +280,10 @@ int mrpc_tcp_attempt_start(mrpc_tcp_connection *connection, const char *address,
         mrpc_tcp_connection_fail(connection, &reason); /* reported as soon as the loop runs */
         return mrpc_loop_start(connection->loop, &connection->resume, 0);
     }
-    failure = mrpc_tcp_lookup_start(&connection->attempt->lookup, host, port, error);
+    failure = mrpc_lookup_start("tcp", &connection->attempt->lookup, host, port, error);
     if (failure != 0)
         return failure;
-    connection->watch.fd = mrpc_tcp_lookup_fd(connection->attempt->lookup);
+    connection->watch.fd = mrpc_lookup_fd(connection->attempt->lookup);
     failure = mrpc_loop_add(connection->loop, &connection->watch);
     if (failure != 0)
         connection->watch.fd = -1;

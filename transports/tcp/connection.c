@@ -14,19 +14,13 @@ enum {
     PASSES = 16   /* receives in a row before others have their turn */
 };
 
-/* --- frames that end a call, in one direction or the other --- */
-
-bool mrpc_tcp_frame_ends_call(const mrpc_frame *frame)
-{
-    return frame->type == FRAME_STATUS || frame->type == FRAME_CANCEL ||
-           (frame->type == FRAME_MESSAGE && (frame->flags & FRAME_OK));
-}
+/* --- frames that come --- */
 
 static int deliver(mrpc_stream_rx *rx, const mrpc_incoming *incoming)
 {
     mrpc_tcp_connection *connection = (mrpc_tcp_connection *)((char *)rx - offsetof(mrpc_tcp_connection, rx));
     /* Asked before: the header may be gone afterwards. */
-    bool ends = mrpc_tcp_frame_ends_call(incoming->header);
+    bool ends = mrpc_frame_ends_call(incoming->header);
     uint32_t call = incoming->header->call;
     if (incoming->header->type == FRAME_HELLO)
         mrpc_stream_tx_learn(&connection->tx, incoming, connection->chunk);

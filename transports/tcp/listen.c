@@ -5,7 +5,6 @@
 #include "transports/tcp/tcp.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,14 +43,14 @@ static void try_again(mrpc_tcp_listener *listener, uint64_t at)
     (void)failure;
 }
 
-static bool hand_over(mrpc_tcp_listener *listener, int fd, const mrpc_tcp_address *peer)
+static bool hand_over(mrpc_tcp_listener *listener, int fd, const mrpc_address *peer)
 {
     mrpc_tcp_connection *connection;
     if (mrpc_tcp_connection_new(&connection, &listener->setup, NULL) != 0) {
         close(fd);
         return false;
     }
-    mrpc_tcp_address_print(peer, connection->base.peer);
+    mrpc_address_print("tcp", peer, connection->base.peer);
     if (mrpc_tcp_connection_open(connection, fd) != 0) {
         mrpc_tcp_connection_close(connection);
         return false;
@@ -67,7 +66,7 @@ static bool hand_over(mrpc_tcp_listener *listener, int fd, const mrpc_tcp_addres
 /* True: there may be more. */
 static bool accept_one(mrpc_tcp_listener *listener)
 {
-    mrpc_tcp_address peer;
+    mrpc_address peer;
     socklen_t size = sizeof peer;
     int fd = accept4(listener->watch.fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0 && hand_over(listener, fd, &peer))
@@ -137,15 +136,15 @@ static int explain(const char *address, const char *call, int reason, mrpc_error
     }
 }
 
-static int listen_at(int *result, const mrpc_tcp_address *at, const char *address,
-                     const mrpc_connection_options *options, mrpc_error *error)
+static int listen_at(int *result, const mrpc_address *at, const char *address, const mrpc_connection_options *options,
+                     mrpc_error *error)
 {
     int fd, one = 1, failure = mrpc_tcp_socket_new(&fd, at->any.sa_family, options, error);
     if (failure != 0)
         return failure;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
                sizeof one); /* a server that restarts finds connections in TIME_WAIT */
-    if (bind(fd, &at->any, mrpc_tcp_address_size(at)) != 0)
+    if (bind(fd, &at->any, mrpc_address_size(at)) != 0)
         failure = explain(address, "bind", errno, error);
     else if (listen(fd, BACKLOG) != 0)
         failure = explain(address, "listen", errno, error);
@@ -156,32 +155,10 @@ static int listen_at(int *result, const mrpc_tcp_address *at, const char *addres
     return failure;
 }
 
-/* Unlike connecting, this may block: a server that listens at a name waits for DNS before it serves. */
-static int find_addresses(const char *address, mrpc_tcp_addresses *addresses, mrpc_error *error)
-{
-    char host[MRPC_TCP_HOST];
-    uint16_t port;
-    int failure = mrpc_tcp_address_split(address, host, &port, error);
-    if (failure != 0)
-        return failure;
-    if (host[0] == '\0')
-        return mrpc_error_set(
-            error, MRPC_EINVAL,
-            "tcp://%s: it has no host; tcp://0.0.0.0:%u listens at all IPv4 addresses, tcp://[::]:%u at all", address,
-            port, port);
-    if (mrpc_tcp_address_known(host, port, addresses))
-        return 0;
-    failure = mrpc_tcp_address_lookup(host, port, addresses);
-    if (failure == 0)
-        return 0;
-    return mrpc_error_set(error, MRPC_ENOENT, "tcp://%s: the name cannot be looked up: %s", address,
-                          gai_strerror(failure));
-}
-
 static int open_socket(int *fd, const char *address, const mrpc_connection_options *options, mrpc_error *error)
 {
-    mrpc_tcp_addresses addresses;
-    int failure = find_addresses(address, &addresses, error);
+    mrpc_addresses addresses;
+    int failure = mrpc_address_find_own("tcp", address, &addresses, error);
     if (failure != 0)
         return failure;
     for (uint32_t i = 0; i < addresses.count; i++) {
@@ -205,10 +182,10 @@ int mrpc_tcp_listen(mrpc_listener **result, const char *address, const mrpc_tran
     listener->setup.options.congestion = listener->setup.options.source = NULL;
     listener->watch = (mrpc_watch){.ready = ready, .fd = fd};
     listener->again.expired = again;
-    mrpc_tcp_address own;
+    mrpc_address own;
     socklen_t size = sizeof own;
     getsockname(fd, &own.any, &size);
-    mrpc_tcp_address_print(&own, listener->base.address);
+    mrpc_address_print("tcp", &own, listener->base.address);
     failure = mrpc_loop_add(setup->loop, &listener->watch);
     if (failure != 0) {
         (void)mrpc_error_set(error, failure, "tcp://%s: the event loop cannot watch the socket: %s", address,

@@ -46,7 +46,7 @@ static void tcp_commit(mrpc_connection *base, mrpc_space *space, const mrpc_exte
 {
     mrpc_tcp_connection *connection = of(base);
     const mrpc_frame *frame = (const mrpc_frame *)(const void *)space->data;
-    if (MRPC_UNLIKELY(connection->rx.partial_count > 0) && mrpc_tcp_frame_ends_call(frame))
+    if (MRPC_UNLIKELY(connection->rx.partial_count > 0) && mrpc_frame_ends_call(frame))
         mrpc_stream_rx_end_call(&connection->rx, frame->call);
     mrpc_stream_tx_commit(&connection->tx, space, extents, token);
 }

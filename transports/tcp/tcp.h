@@ -3,61 +3,19 @@
 #ifndef MRPC_TRANSPORTS_TCP_TCP_H
 #define MRPC_TRANSPORTS_TCP_TCP_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
-#include <sys/socket.h>
+#include <sys/types.h>
 
+#include "transports/address/address.h"
 #include "transports/stream/rx.h"
 #include "transports/stream/tx.h"
 #include "transports/transport.h"
-
-enum {
-    MRPC_TCP_ADDRESSES = 16, /* of one name that are tried */
-    MRPC_TCP_HOST = 256,
-    MRPC_TCP_TEXT = 128 /* an address in words; as mrpc_connection.peer */
-};
-
-typedef union mrpc_tcp_address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-} mrpc_tcp_address;
-
-typedef struct mrpc_tcp_addresses {
-    mrpc_tcp_address list[MRPC_TCP_ADDRESSES];
-    uint32_t count;
-} mrpc_tcp_addresses;
-
-/* --- address.c --- */
-
-/* "HOST:PORT" or "[IPV6]:PORT". EINVAL, with an example. */
-MRPC_MUST_CHECK int mrpc_tcp_address_split(const char *text, char host[MRPC_TCP_HOST], uint16_t *port,
-                                           mrpc_error *error);
-/* Addresses that need no look-up: numeric ones and localhost. False: the host is a name. */
-bool mrpc_tcp_address_known(const char *host, uint16_t port, mrpc_tcp_addresses *addresses);
-/* Looks a name up, in files and DNS; blocks. 0, or an EAI_… code of getaddrinfo. */
-MRPC_MUST_CHECK int mrpc_tcp_address_lookup(const char *host, uint16_t port, mrpc_tcp_addresses *addresses);
-socklen_t mrpc_tcp_address_size(const mrpc_tcp_address *address);
-/* "tcp://127.0.0.1:5000" */
-void mrpc_tcp_address_print(const mrpc_tcp_address *address, char text[MRPC_TCP_TEXT]);
 
 /* --- options.c --- */
 
 /* A non-blocking socket with the options set, those that accepted sockets inherit included. EINVAL (names the option),
  * ESYS. */
 MRPC_MUST_CHECK int mrpc_tcp_socket_new(int *fd, int family, const mrpc_connection_options *options, mrpc_error *error);
-
-/* --- resolve.c: names are looked up by a thread of their own --- */
-
-typedef struct mrpc_tcp_lookup mrpc_tcp_lookup;
-
-/* Starts one; its descriptor becomes readable when it is done. ENOMEM, ESYS. */
-MRPC_MUST_CHECK int mrpc_tcp_lookup_start(mrpc_tcp_lookup **lookup, const char *host, uint16_t port, mrpc_error *error);
-int mrpc_tcp_lookup_fd(const mrpc_tcp_lookup *lookup);
-/* True when it is done; then *failure is 0 or an EAI_… code. */
-bool mrpc_tcp_lookup_done(const mrpc_tcp_lookup *lookup, mrpc_tcp_addresses *addresses, int *failure);
-/* Lets go of it, done or not. NULL is allowed. */
-void mrpc_tcp_lookup_free(mrpc_tcp_lookup *lookup);
 
 /* --- connection.c --- */
 
@@ -110,9 +68,6 @@ void mrpc_tcp_connection_resume(mrpc_tcp_connection *connection, uint64_t at);
 /* Both work on an open connection between enter and leave. */
 void mrpc_tcp_connection_send(mrpc_tcp_connection *connection);
 void mrpc_tcp_connection_receive(mrpc_tcp_connection *connection, uint32_t passes);
-
-/* True for the frames after which nothing of the call follows, in either direction. */
-bool mrpc_tcp_frame_ends_call(const mrpc_frame *frame);
 
 /* --- zerocopy.c --- */
 
