@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "runtime/options.h"
+#include "upgrade/transports.h"
 
 enum { FIRST_METHODS = 16 };
 
@@ -115,7 +116,8 @@ static int copy_text(char **copy, const char *text)
     return text != NULL && *copy == NULL ? MRPC_ENOMEM : 0;
 }
 
-static int copy_texts(mrpc_channel *channel, const char *address, mrpc_error *error)
+static int copy_texts(mrpc_channel *channel, const char *address, const mrpc_channel_options *options,
+                      mrpc_error *error)
 {
     if (copy_text(&channel->address, address) != 0 ||
         copy_text(&channel->congestion, channel->connection.congestion) != 0 ||
@@ -123,7 +125,8 @@ static int copy_texts(mrpc_channel *channel, const char *address, mrpc_error *er
         return mrpc_error_set(error, MRPC_ENOMEM, "no memory for a channel");
     channel->connection.congestion = channel->congestion;
     channel->connection.source = channel->source;
-    int result = mrpc_transport_find(channel->address, &channel->transport, &channel->rest, error);
+    const char *path = options->runtime != NULL ? options->runtime->module_path : NULL;
+    int result = mrpc_transport_get(channel->address, path, &channel->transport, &channel->rest, error);
     return result != 0 ? result : channel->transport->check(channel->rest, error);
 }
 
@@ -158,7 +161,7 @@ static int make(mrpc_channel *channel, const char *address, const mrpc_channel_o
                               "%s: the runtime belongs to the parent process: make a new one after fork()", address);
     int result = set_times(channel, options, error);
     if (result == 0)
-        result = copy_texts(channel, address, error);
+        result = copy_texts(channel, address, options, error);
     if (result == 0)
         result = mrpc_heap_new(&channel->heap,
                                &(mrpc_heap_options){.size = sizeof(mrpc_heap_options), .name = "mrpc channel"}, error);

@@ -9,6 +9,7 @@
 
 #include "runtime/host.h"
 #include "runtime/options.h"
+#include "upgrade/transports.h"
 
 static mrpc_engine *engine_of(const mrpc_server *server)
 {
@@ -314,7 +315,7 @@ static int listen_at(mrpc_server *server, const char *address, mrpc_listener **l
 {
     const mrpc_transport *transport;
     const char *rest;
-    int result = mrpc_transport_find(address, &transport, &rest, error);
+    int result = mrpc_transport_get(address, server->runtime->module_path, &transport, &rest, error);
     if (result != 0)
         return result;
     bool simulated = transport->capabilities & TRANSPORT_SIMULATED;

@@ -4,6 +4,7 @@
 
 #include "transports/transport.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +14,28 @@ static const mrpc_transport *const built_in[] = {
     &mrpc_transport_sim,
 };
 
-enum { BUILT_IN = sizeof built_in / sizeof built_in[0] };
+enum { BUILT_IN = sizeof built_in / sizeof built_in[0], LOADED_MAX = 8 };
+
+/* Shared objects belong to the process, and so does this list. Entries are only added, by one thread at a time. */
+static _Atomic(const mrpc_transport *) loaded[LOADED_MAX];
+
+void mrpc_transport_add(const mrpc_transport *transport)
+{
+    for (size_t i = 0; i < LOADED_MAX; i++) {
+        if (atomic_load_explicit(&loaded[i], memory_order_relaxed) != NULL)
+            continue;
+        atomic_store_explicit(&loaded[i], transport, memory_order_release);
+        return;
+    }
+}
+
+/* The transport at `index` of both lists; NULL: there are no more. */
+static const mrpc_transport *transport_at(size_t index)
+{
+    if (index < BUILT_IN)
+        return built_in[index];
+    return index < BUILT_IN + LOADED_MAX ? atomic_load_explicit(&loaded[index - BUILT_IN], memory_order_acquire) : NULL;
+}
 
 /* "tcp://, shm://" */
 static void list_schemes(char *text, size_t size)
@@ -31,9 +53,10 @@ int mrpc_transport_find(const char *address, const mrpc_transport **transport, c
                               "\"%s\" is not an address; write e.g. tcp://127.0.0.1:5000 or shm://hello",
                               address != NULL ? address : "");
     size_t length = (size_t)(separator - address);
-    for (size_t i = 0; i < BUILT_IN; i++) {
-        if (strlen(built_in[i]->scheme) == length && memcmp(built_in[i]->scheme, address, length) == 0) {
-            *transport = built_in[i];
+    const mrpc_transport *candidate;
+    for (size_t i = 0; (candidate = transport_at(i)) != NULL; i++) {
+        if (strlen(candidate->scheme) == length && memcmp(candidate->scheme, address, length) == 0) {
+            *transport = candidate;
             *rest = separator + 3;
             return 0;
         }

@@ -4,7 +4,7 @@
  *
  * A transport carries frames (frame.h) between two peers, in order, each once, until the connection ends. It knows nothing of methods,
  * deadlines or encodings; it may look at the header of a frame to cut a large one into chunks and to interleave the chunks of
- * different calls. It is built in, or loaded from a shared object that exports one `mrpc_transport` as `mrpc_transport_export`.
+ * different calls. It is built in, or loaded from a shared object (module.h).
  *
  * All functions run on the thread that drives the loop, and so do the events. An event may come from within flush, poll or the loop, never from within
  * begin, commit or connect.
@@ -161,5 +161,8 @@ extern const mrpc_transport mrpc_transport_tcp, mrpc_transport_shm, mrpc_transpo
 
 /* Finds the transport of "SCHEME://rest" and where the rest begins. Errors: EINVAL (not an address; says what one looks like), ENOTSUP (unknown scheme; lists the known ones). */
 MRPC_MUST_CHECK int mrpc_transport_find(const char *address, const mrpc_transport **transport, const char **rest, mrpc_error *error);
+
+/* From now on mrpc_transport_find() finds this one, too, which stays for as long as the process. One thread at a time. */
+void mrpc_transport_add(const mrpc_transport *transport);
 
 #endif /* MRPC_TRANSPORTS_TRANSPORT_H */

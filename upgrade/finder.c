@@ -4,18 +4,18 @@
 
 #include "upgrade/finder.h"
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "upgrade/folders.h"
 
 /* One look for a file's module. */
 typedef struct module_search {
+    mrpc_search base;
     const mrpc_file *file;
-    char name[256];         /* NAME.marshal.so */
-    char folders[PATH_MAX]; /* all that were looked into, for the message */
+    char name[256]; /* NAME.marshal.so */
     mrpc_loaded *loaded;
     mrpc_error refusal; /* of the last module that was found but is not sound; code 0: none */
 } module_search;
@@ -38,16 +38,9 @@ static int accept_candidate(module_search *search, mrpc_candidate *candidate)
     return result;
 }
 
-/* True when the search is over. */
-static bool look_into(module_search *search, const char *folder, size_t length)
+static bool try_module(mrpc_search *base, const char *path)
 {
-    if (length == 0)
-        return false;
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%.*s/%s", (int)length, folder, search->name) >= (int)sizeof path)
-        return false;
-    size_t used = strlen(search->folders);
-    snprintf(search->folders + used, sizeof search->folders - used, "%s%.*s", used > 0 ? ":" : "", (int)length, folder);
+    module_search *search = (module_search *)base;
     mrpc_candidate candidate;
     mrpc_error error = {0};
     int result = mrpc_candidate_open(&candidate, path, &error);
@@ -59,28 +52,6 @@ static bool look_into(module_search *search, const char *folder, size_t length)
         search->refusal = error;
     mrpc_candidate_close(&candidate);
     return result == 0;
-}
-
-/* Folders separated by ':'. */
-static bool look_along(module_search *search, const char *path)
-{
-    while (path != NULL) {
-        const char *end = strchrnul(path, ':');
-        if (look_into(search, path, (size_t)(end - path)))
-            return true;
-        path = *end == ':' ? end + 1 : NULL;
-    }
-    return false;
-}
-
-static bool look_beside_executable(module_search *search)
-{
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path);
-    if (length <= 0 || length >= (ssize_t)sizeof path)
-        return false;
-    const char *slash = memrchr(path, '/', (size_t)length);
-    return slash != NULL && look_into(search, path, (size_t)(slash - path));
 }
 
 /* DIR/NAME.proto gives NAME.marshal.so. */
@@ -105,7 +76,7 @@ static int explain(const module_search *search, mrpc_error *error)
     return mrpc_error_set(error, MRPC_ENOENT,
                           "no marshal module for %s is linked in, and there is no %s in %.250s: make one with "
                           "mrpc-module build, or set MRPC_MODULE_PATH",
-                          search->file->name, search->name, search->folders);
+                          search->file->name, search->name, search->base.folders);
 }
 
 int mrpc_finder_load(const char *path, const mrpc_file *file, mrpc_loaded **loaded, mrpc_error *error)
@@ -115,11 +86,10 @@ int mrpc_finder_load(const char *path, const mrpc_file *file, mrpc_loaded **load
         return mrpc_error_set(error, MRPC_ENOMEM, "no memory to look for the marshal module of %s", file->name);
     search->file = file;
     set_name(search);
-    if (path == NULL)
-        path = secure_getenv("MRPC_MODULE_PATH");
+    search->base.name = search->name;
+    search->base.found = try_module;
     int result = 0;
-    if (look_along(search, path) || look_beside_executable(search) ||
-        look_into(search, MRPC_MODULE_DIR, strlen(MRPC_MODULE_DIR)))
+    if (mrpc_search_folders(&search->base, path))
         *loaded = search->loaded;
     else
         result = explain(search, error);

@@ -5,9 +5,11 @@ libmrpc_la_SOURCES += \
 	upgrade/copy.c upgrade/copy.h \
 	upgrade/elf.c upgrade/elf.h \
 	upgrade/finder.c upgrade/finder.h \
+	upgrade/folders.c upgrade/folders.h \
 	upgrade/library.c upgrade/library.h \
 	upgrade/loaded.c upgrade/loaded.h \
 	upgrade/table.c upgrade/table.h \
+	upgrade/transports.c upgrade/transports.h \
 	upgrade/trial.c upgrade/trial.h \
 	upgrade/trust.c upgrade/trust.h
 

@@ -79,6 +79,7 @@ struct mrpc_loop {
 
     mrpc_buffers buffers;
     mrpc_remnant *remnants;
+    mrpc_attachment *attachments;
 };
 
 /* Gives a watch its number; takes it back. ENOMEM, ELIMIT. */

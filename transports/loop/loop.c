@@ -182,6 +182,11 @@ void mrpc_loop_free(mrpc_loop *loop)
         return;
     while (loop->remnants != NULL)
         loop->remnants->end(loop->remnants);
+    while (loop->attachments != NULL) {
+        mrpc_attachment *attachment = loop->attachments;
+        loop->attachments = attachment->next;
+        attachment->end(attachment);
+    }
     mrpc_loop_export_close(loop);
     loop->backend->close(loop);
     if (loop->wake_watch.fd >= 0)
@@ -340,6 +345,20 @@ void mrpc_loop_get_counters(const mrpc_loop *loop, mrpc_loop_counters *counters)
 struct mrpc_buffers *mrpc_loop_buffers(mrpc_loop *loop)
 {
     return &loop->buffers;
+}
+
+void mrpc_loop_attach(mrpc_loop *loop, mrpc_attachment *attachment)
+{
+    attachment->next = loop->attachments;
+    loop->attachments = attachment;
+}
+
+mrpc_attachment *mrpc_loop_attachment(const mrpc_loop *loop, const void *key)
+{
+    mrpc_attachment *attachment = loop->attachments;
+    while (attachment != NULL && attachment->key != key)
+        attachment = attachment->next;
+    return attachment;
 }
 
 uint64_t mrpc_loop_random(mrpc_loop *loop)

@@ -94,6 +94,18 @@ void mrpc_loop_get_counters(const mrpc_loop *loop, mrpc_loop_counters *counters)
 /* The buffers that the connections of this loop share; see transports/stream/buffers.h. */
 struct mrpc_buffers *mrpc_loop_buffers(mrpc_loop *loop);
 
+/* What a transport keeps for a loop beyond its connections. The owner of the struct is the transport; `end` runs in
+ * mrpc_loop_free(), while watches can still be removed, and frees it. */
+typedef struct mrpc_attachment mrpc_attachment;
+struct mrpc_attachment {
+    const void *key; /* an address of the transport's own, to find it by */
+    void (*end)(mrpc_attachment *attachment);
+    mrpc_attachment *next;
+};
+void mrpc_loop_attach(mrpc_loop *loop, mrpc_attachment *attachment);
+/* NULL: there is none with that key. */
+mrpc_attachment *mrpc_loop_attachment(const mrpc_loop *loop, const void *key);
+
 /* Random numbers of a simulated loop, from its seed: the only source of chance in a simulation. */
 uint64_t mrpc_loop_random(mrpc_loop *loop);
 
