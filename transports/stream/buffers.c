@@ -6,6 +6,19 @@
 
 #include <stdlib.h>
 
+static mrpc_buffer *make(mrpc_heap *heap)
+{
+    return heap != NULL ? mrpc_heap_alloc(heap, sizeof(mrpc_buffer)) : malloc(sizeof(mrpc_buffer));
+}
+
+static void drop(mrpc_heap *heap, mrpc_buffer *buffer)
+{
+    if (heap != NULL)
+        mrpc_heap_free(heap, buffer);
+    else
+        free(buffer);
+}
+
 mrpc_buffer *mrpc_buffers_take(mrpc_buffers *buffers, uint64_t *allocations)
 {
     mrpc_buffer *buffer = buffers->spare;
@@ -13,20 +26,20 @@ mrpc_buffer *mrpc_buffers_take(mrpc_buffers *buffers, uint64_t *allocations)
         buffers->spare = buffer->next;
         buffers->count--;
     } else {
-        buffer = malloc(sizeof *buffer);
+        buffer = make(buffers->heap);
         if (buffer == NULL)
             return NULL;
         ++*allocations;
     }
     buffer->next = NULL;
-    buffer->used = buffer->unsent = 0;
+    buffer->used = buffer->unsent = buffer->kept = 0;
     return buffer;
 }
 
 void mrpc_buffers_give(mrpc_buffers *buffers, mrpc_buffer *buffer)
 {
     if (buffers->count >= MRPC_BUFFERS_KEPT) {
-        free(buffer);
+        drop(buffers->heap, buffer);
         return;
     }
     buffer->next = buffers->spare;
@@ -39,7 +52,7 @@ void mrpc_buffers_clear(mrpc_buffers *buffers)
     while (buffers->spare != NULL) {
         mrpc_buffer *buffer = buffers->spare;
         buffers->spare = buffer->next;
-        free(buffer);
+        drop(buffers->heap, buffer);
     }
     buffers->count = 0;
     while (buffers->messages != NULL) {

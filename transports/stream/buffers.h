@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <mrpc/heap.h>
+
 enum {
     MRPC_BUFFER_SIZE = 65536, /* bytes */
     MRPC_BUFFERS_KEPT = 32    /* spare ones that are not given back to malloc */
@@ -21,11 +23,13 @@ struct mrpc_buffer {
     mrpc_buffer *next;
     uint32_t used;   /* bytes from the beginning that are taken */
     uint32_t unsent; /* of these, bytes that somebody still needs */
+    uint32_t kept;   /* runs of bytes that a device still reads, although they are sent */
     _Alignas(16) char data[MRPC_BUFFER_SIZE];
 };
 
 /* All zero is an empty one. */
 typedef struct mrpc_buffers {
+    mrpc_heap *heap; /* that the buffers are in, for a device that reads them; NULL: malloc */
     mrpc_buffer *spare;
     uint32_t count;                       /* of spare ones */
     struct mrpc_stream_message *messages; /* spare ones as well */

@@ -43,7 +43,8 @@ void mrpc_stream_piece_push(mrpc_stream_tx *tx, const mrpc_stream_piece *piece)
 
 void mrpc_stream_buffers_trim(mrpc_stream_tx *tx)
 {
-    while (tx->first != NULL && tx->first->unsent == 0 && !(tx->open && tx->first == tx->last)) {
+    while (tx->first != NULL && tx->first->unsent == 0 && tx->first->kept == 0 &&
+           !(tx->open && tx->first == tx->last)) {
         mrpc_buffer *buffer = tx->first;
         tx->first = buffer->next;
         if (tx->first == NULL)

@@ -102,7 +102,7 @@ static int copy_from_buffer(mrpc_stream_rx *rx)
             return broken(rx, &rx->current->header, "more bytes come than the message has");
         if (bytes > room)
             bytes = room;
-        memcpy(place, rx->buffer->data + rx->begin, bytes);
+        memcpy(place, rx->data + rx->begin, bytes);
         rx->counters->bytes_copied_in += bytes;
         rx->begin += (uint32_t)bytes;
         int failure = arrived(rx, bytes);
@@ -204,7 +204,7 @@ static int parse(mrpc_stream_rx *rx)
         uint32_t bytes = rx->end - rx->begin;
         if (bytes < sizeof(mrpc_frame))
             break;
-        const mrpc_frame *frame = (const mrpc_frame *)(const void *)(rx->buffer->data + rx->begin);
+        const mrpc_frame *frame = (const mrpc_frame *)(const void *)(rx->data + rx->begin);
         result = MRPC_LIKELY(is_plain(rx, frame, bytes)) ? take_plain(rx, frame) : take_frame(rx, frame);
     }
     return result == WAIT_FOR_MORE ? 0 : result;
@@ -221,6 +221,13 @@ static size_t offer(const mrpc_stream_rx *rx, size_t room)
     return rx->partial_count > 0 ? MRPC_STREAM_BEHIND : MRPC_STREAM_BULK;
 }
 
+static bool take_buffer(mrpc_stream_rx *rx)
+{
+    rx->buffer = mrpc_buffers_take(rx->buffers, &rx->counters->allocations);
+    rx->data = rx->buffer == NULL ? NULL : rx->buffer->data;
+    return rx->buffer != NULL;
+}
+
 int mrpc_stream_rx_room(mrpc_stream_rx *rx, struct iovec vectors[2])
 {
     int count = 0;
@@ -233,19 +240,19 @@ int mrpc_stream_rx_room(mrpc_stream_rx *rx, struct iovec vectors[2])
             vectors[count++] = (struct iovec){place, rx->direct};
         }
     }
-    if (rx->buffer == NULL && (rx->buffer = mrpc_buffers_take(rx->buffers, &rx->counters->allocations)) == NULL)
+    if (rx->buffer == NULL && !take_buffer(rx))
         return count;
     if (rx->begin == rx->end) {
         /* So that the frame after what is to come of this one is aligned to 8. */
         rx->begin = rx->end = (uint32_t)(-(rx->frame_left - rx->direct) & 7);
     } else if (MRPC_BUFFER_SIZE - rx->end < COMPACT) {
-        memmove(rx->buffer->data, rx->buffer->data + rx->begin, rx->end - rx->begin);
+        memmove(rx->data, rx->data + rx->begin, rx->end - rx->begin);
         rx->end -= rx->begin;
         rx->begin = 0;
     }
     size_t offered = MRPC_BUFFER_SIZE - rx->end;
     size_t limit = offer(rx, offered);
-    vectors[count++] = (struct iovec){rx->buffer->data + rx->end, offered < limit ? offered : limit};
+    vectors[count++] = (struct iovec){rx->data + rx->end, offered < limit ? offered : limit};
     return count;
 }
 
@@ -264,12 +271,55 @@ int mrpc_stream_rx_take(mrpc_stream_rx *rx, size_t bytes)
     return parse(rx);
 }
 
+static int no_memory(mrpc_stream_rx *rx)
+{
+    return mrpc_error_set(rx->error, MRPC_ENOMEM, "no memory to receive");
+}
+
+/* Behind what waits in the buffer. */
+static int append(mrpc_stream_rx *rx, const char *data, size_t bytes)
+{
+    if (rx->buffer == NULL && !take_buffer(rx))
+        return no_memory(rx);
+    if (MRPC_BUFFER_SIZE - rx->end < bytes) {
+        memmove(rx->data, rx->data + rx->begin, rx->end - rx->begin);
+        rx->end -= rx->begin;
+        rx->begin = 0;
+    }
+    memcpy(rx->data + rx->end, data, bytes);
+    rx->counters->bytes_copied_in += bytes;
+    rx->end += (uint32_t)bytes;
+    return 0;
+}
+
+static int feed_in_place(mrpc_stream_rx *rx, char *data, size_t bytes)
+{
+    rx->data = data;
+    rx->begin = 0;
+    rx->end = (uint32_t)bytes;
+    int failure = parse(rx);
+    uint32_t begin = rx->begin, rest = rx->end - rx->begin;
+    rx->begin = rx->end = 0;
+    rx->data = rx->buffer == NULL ? NULL : rx->buffer->data;
+    return failure != 0 || rest == 0 || rx->stopped ? failure : append(rx, data + begin, rest);
+}
+
+int mrpc_stream_rx_feed(mrpc_stream_rx *rx, char *data, size_t bytes)
+{
+    rx->counters->bytes_received += bytes;
+    if (rx->begin == rx->end)
+        return feed_in_place(rx, data, bytes);
+    int failure = append(rx, data, bytes);
+    return failure != 0 ? failure : parse(rx);
+}
+
 void mrpc_stream_rx_rest(mrpc_stream_rx *rx)
 {
     if (rx->buffer == NULL || rx->begin != rx->end)
         return;
     mrpc_buffers_give(rx->buffers, rx->buffer);
     rx->buffer = NULL;
+    rx->data = NULL;
     rx->begin = rx->end = 0;
 }
 
@@ -300,4 +350,5 @@ void mrpc_stream_rx_clear(mrpc_stream_rx *rx)
     if (rx->buffer != NULL)
         mrpc_buffers_give(rx->buffers, rx->buffer);
     rx->buffer = NULL;
+    rx->data = NULL;
 }

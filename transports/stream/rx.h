@@ -22,6 +22,7 @@ enum {
     MRPC_STREAM_META = 8192, /* largest meta section (docs/PROTOCOL.md, 2) */
     MRPC_STREAM_PARTIALS = 64, /* messages of one direction under way at once (docs/PROTOCOL.md, 2) */
     MRPC_STREAM_BEHIND = 512,  /* bytes of the buffer that are offered behind a message's place */
+    MRPC_STREAM_FEED = 49152,  /* bytes that are fed at once; with those that wait they fit into a buffer */
     MRPC_STREAM_BULK = 4096    /* bytes of the buffer that are offered where a large message is likely to begin */
 };
 
@@ -52,6 +53,7 @@ struct mrpc_stream_rx {
     int (*deliver)(mrpc_stream_rx *rx, const mrpc_incoming *incoming);
 
     mrpc_buffer *buffer;          /* NULL: no byte waits to be parsed */
+    char *data;                   /* the buffer's, or what feed() was given */
     uint32_t begin, end;          /* of unparsed bytes in it */
     mrpc_stream_partial *current; /* that the rest of the frame belongs to; NULL: it is skipped */
     uint64_t frame_left; /* bytes of the current frame that have not come, or have not been taken from the buffer */
@@ -74,6 +76,11 @@ int mrpc_stream_rx_room(mrpc_stream_rx *rx, struct iovec vectors[2]);
 /* `bytes` have come to where room() said: delivers what is complete. 0, or the reason to end the connection, with
  * rx->error. */
 MRPC_MUST_CHECK int mrpc_stream_rx_take(mrpc_stream_rx *rx, size_t bytes);
+
+/* Instead of room() and take(), where a device has received into memory of its own: delivers what is complete in
+ * `data`, frames in place, and copies the rest. `data` is aligned to 8, may be written, and holds at most
+ * MRPC_STREAM_FEED bytes. As take(). */
+MRPC_MUST_CHECK int mrpc_stream_rx_feed(mrpc_stream_rx *rx, char *data, size_t bytes);
 
 /* No byte waits in the buffer: gives it back. */
 void mrpc_stream_rx_rest(mrpc_stream_rx *rx);

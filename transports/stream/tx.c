@@ -251,6 +251,48 @@ mrpc_stream_message *mrpc_stream_tx_hold(mrpc_stream_tx *tx)
     return message;
 }
 
+bool mrpc_stream_tx_next(mrpc_stream_tx *tx, mrpc_stream_run *run)
+{
+    if (tx->ring_count > 0 || tx->waiting != NULL)
+        mrpc_stream_messages_fill(tx);
+    for (uint32_t i = 0; i < tx->piece_count && !tx->failed; i++) {
+        const mrpc_stream_piece *piece = mrpc_stream_piece_at(tx, i);
+        if (piece->size == 0)
+            continue;
+        *run = (mrpc_stream_run){.data = piece->data, .size = piece->size, .buffer = piece->buffer};
+        return true;
+    }
+    return false;
+}
+
+char *mrpc_stream_tx_stage(mrpc_stream_tx *tx, size_t bytes, mrpc_buffer **buffer)
+{
+    char *stage = mrpc_stream_tx_room(tx, mrpc_pad8(bytes));
+    if (stage == NULL)
+        return NULL;
+    tx->last->used += (uint32_t)mrpc_pad8(bytes);
+    *buffer = tx->last;
+    return stage;
+}
+
+void mrpc_stream_tx_unstage(mrpc_buffer *buffer, const char *stage, size_t bytes, size_t used)
+{
+    uint32_t begin = (uint32_t)(stage - buffer->data);
+    if (buffer->used == begin + mrpc_pad8(bytes)) /* else something was put behind it meanwhile */
+        buffer->used = begin + (uint32_t)mrpc_pad8(used);
+}
+
+void mrpc_stream_tx_keep(mrpc_buffer *buffer)
+{
+    buffer->kept++;
+}
+
+void mrpc_stream_tx_let_go(mrpc_stream_tx *tx, mrpc_buffer *buffer)
+{
+    buffer->kept--;
+    mrpc_stream_buffers_trim(tx);
+}
+
 static void pop(mrpc_stream_tx *tx)
 {
     tx->piece_head++;

@@ -95,7 +95,8 @@ void mrpc_stream_tx_init(mrpc_stream_tx *tx, mrpc_buffers *buffers, mrpc_counter
 /* The peer has said what it accepts, in a HELLO that was checked for its size; `chunk` is what this side likes. */
 void mrpc_stream_tx_learn(mrpc_stream_tx *tx, const mrpc_incoming *hello, uint32_t chunk);
 
-/* Drops all that is queued, releases all tokens, frees all. */
+/* Drops all that is queued, releases all tokens, frees all but the buffers that are kept: they go when they are let go.
+ */
 void mrpc_stream_tx_clear(mrpc_stream_tx *tx);
 
 /* As mrpc_transport's. */
@@ -117,7 +118,23 @@ int mrpc_stream_tx_gather(mrpc_stream_tx *tx, struct iovec *vectors, int count, 
 mrpc_stream_message *mrpc_stream_tx_hold(mrpc_stream_tx *tx);
 void mrpc_stream_tx_unhold(mrpc_stream_tx *tx, mrpc_stream_message *message);
 
-/* The first `bytes` of what gather gave are sent. Call release afterwards. */
+/* For devices that read the bytes later: the next run to send. */
+typedef struct mrpc_stream_run {
+    const char *data;
+    size_t size;
+    mrpc_buffer *buffer; /* that it lies in; NULL: somewhere else, where it stays only until it is sent */
+} mrpc_stream_run;
+/* The run at the front. False: there is nothing to send. */
+bool mrpc_stream_tx_next(mrpc_stream_tx *tx, mrpc_stream_run *run);
+/* Room in a buffer for copies of runs that lie somewhere else, of which `used` bytes were needed in the end. NULL: no
+ * memory. Not while a space is open. */
+char *mrpc_stream_tx_stage(mrpc_stream_tx *tx, size_t bytes, mrpc_buffer **buffer);
+void mrpc_stream_tx_unstage(mrpc_buffer *buffer, const char *stage, size_t bytes, size_t used);
+/* A run of the buffer is read by the device from before sent() until it is let go. */
+void mrpc_stream_tx_keep(mrpc_buffer *buffer);
+void mrpc_stream_tx_let_go(mrpc_stream_tx *tx, mrpc_buffer *buffer);
+
+/* The first `bytes` of what gather or next gave are sent. Call release afterwards. */
 void mrpc_stream_tx_sent(mrpc_stream_tx *tx, size_t bytes);
 
 /* Releases the tokens of what is sent; the owner's callbacks run. True when it is time for `drained`. */
