@@ -2,10 +2,12 @@
 # setup.sh - what ./check and ./quickstart share: install what is missing, configure, build. Sourced, from the top of
 # the tree, with $me set to the name of the command.
 
-# What the build needs on Debian 12 and its relatives; `setup_packages check` adds what only the tests need.
+# What the build needs on Debian 12 and its relatives; `setup_packages check` adds what only the tests need, and
+# `setup_packages check-rdma` the RDMA libraries and what `make check-rdma` runs its virtual machine with.
 build_packages="autoconf automake libtool pkg-config make gcc g++ libc6-dev liburing-dev libxxhash-dev
     protobuf-compiler libprotobuf-dev libprotoc-dev"
 check_packages="libcmocka-dev scdoc binutils xz-utils spin"
+rdma_packages="libibverbs-dev librdmacm-dev ibverbs-providers rdma-core qemu-system-x86 busybox-static kmod xz-utils iproute2"
 
 die() {
     echo "$me: $*" >&2
@@ -28,7 +30,10 @@ as_root() {
 # configure names what is missing.
 setup_packages() {
     wanted=$build_packages
-    [ "${1:-}" != check ] || wanted="$wanted $check_packages"
+    case ${1:-} in
+    check) wanted="$wanted $check_packages" ;;
+    check-rdma) wanted="$wanted $check_packages $rdma_packages" ;;
+    esac
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
         echo "$me: this is not Debian; needed are the equivalents of:" $wanted
         return
@@ -45,6 +50,25 @@ setup_packages() {
         die "apt-get update failed: is there a network, and an entry in /etc/apt/sources.list?"
     as_root apt-get -qq -y -o DPkg::Lock::Timeout=300 --no-install-recommends install $missing >/dev/null ||
         die "apt-get could not install$missing"
+}
+
+# What the virtual machine of `make check-rdma` loads of a kernel: file systems, virtio, networking, Soft-RoCE.
+rdma_kernel_parts="./boot/vmlinuz-* ./lib/modules/*/modules.* ./lib/modules/*/kernel/arch ./lib/modules/*/kernel/crypto
+    ./lib/modules/*/kernel/drivers/infiniband ./lib/modules/*/kernel/drivers/net/veth.ko* ./lib/modules/*/kernel/drivers/virtio
+    ./lib/modules/*/kernel/fs/9p ./lib/modules/*/kernel/fs/configfs ./lib/modules/*/kernel/fs/fscache ./lib/modules/*/kernel/fs/netfs
+    ./lib/modules/*/kernel/fs/overlayfs ./lib/modules/*/kernel/lib ./lib/modules/*/kernel/net"
+
+# setup_rdma_kernel FOLDER - downloads the package of Debian's current kernel, and unpacks these parts into FOLDER.
+setup_rdma_kernel() {
+    [ -z "$(ls "$1"/boot/vmlinuz-* 2>/dev/null)" ] || return 0
+    command -v apt-get >/dev/null || die "this is not Debian: unpack a kernel with rdma_rxe, 9p and overlay into $1"
+    package=$(apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: *\(linux-image-[0-9].*\)/\1/p' | head -n 1)
+    [ -n "$package" ] || die "apt knows no linux-image-amd64: run apt-get update"
+    echo "$me: downloading $package"
+    rm -rf "$1" && mkdir -p "$1" &&
+        (cd "$1" && apt-get -qq -o APT::Sandbox::User=root download "$package" &&
+            dpkg-deb --fsys-tarfile "$package"_*.deb | eval tar -x --wildcards $(printf " '%s'" $rdma_kernel_parts) &&
+            rm "$package"_*.deb) || { rm -rf "$1"; die "cannot fetch and unpack $package"; }
 }
 
 processors() {

@@ -52,6 +52,32 @@ static int check_tcp(mrpc_connection_options *checked, mrpc_error *error)
     return 0;
 }
 
+/* 7 is refused as a number because it means "for ever": for rnr_retry as ibv_modify_qp(3) says, and on some devices for
+ * the other count as well. */
+static int check_rdma(mrpc_connection_options *checked, mrpc_error *error)
+{
+    checked->rdma_window = (uint32_t)or_default(checked->rdma_window, 16);
+    checked->rdma_buffer = (uint32_t)or_default(checked->rdma_buffer, 8192);
+    checked->rdma_segments = (uint32_t)or_default(checked->rdma_segments, 8);
+    checked->rdma_retry = (uint32_t)or_default(checked->rdma_retry, 6);
+    checked->rdma_rnr_retry = (uint32_t)or_default(checked->rdma_rnr_retry, 6);
+    if (checked->rdma_window > 1024)
+        return out_of_range(error, "rdma_window", checked->rdma_window, 1, 1024);
+    if (checked->rdma_buffer < 1024 || checked->rdma_buffer > 32768 || checked->rdma_buffer % 8 != 0)
+        return mrpc_error_set(error, MRPC_EINVAL,
+                              "connection.rdma_buffer is %u: it must be a multiple of 8 between 1024 and 32768",
+                              checked->rdma_buffer);
+    if (checked->rdma_segments < 2 || checked->rdma_segments > 16)
+        return out_of_range(error, "rdma_segments", checked->rdma_segments, 2, 16);
+    if (checked->rdma_retry > 6)
+        return out_of_range(error, "rdma_retry (7 can mean for ever: set rdma_retry_forever for that)",
+                            checked->rdma_retry, 1, 6);
+    if (checked->rdma_rnr_retry > 6)
+        return out_of_range(error, "rdma_rnr_retry (7 means for ever: set rdma_retry_forever for that)",
+                            checked->rdma_rnr_retry, 1, 6);
+    return 0;
+}
+
 int mrpc_connection_options_check(mrpc_connection_options *checked, const mrpc_connection_options *given,
                                   mrpc_error *error)
 {
@@ -76,5 +102,6 @@ int mrpc_connection_options_check(mrpc_connection_options *checked, const mrpc_c
         return out_of_range(error, "window", checked->window, 1, INT64_MAX / 4);
     if (checked->chunk < 32768 || checked->chunk > 16 << 20)
         return out_of_range(error, "chunk", checked->chunk, 32768, 16 << 20);
-    return check_tcp(checked, error);
+    int failure = check_tcp(checked, error);
+    return failure != 0 ? failure : check_rdma(checked, error);
 }

@@ -43,3 +43,4 @@ include $(srcdir)/tests/sim/local.mk
 include $(srcdir)/tests/fuzz/local.mk
 include $(srcdir)/tests/install/local.mk
 include $(srcdir)/tests/analysis.mk
+include $(srcdir)/tests/rdma/local.mk

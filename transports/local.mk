@@ -7,3 +7,4 @@ include $(srcdir)/transports/stream/local.mk
 include $(srcdir)/transports/tcp/local.mk
 include $(srcdir)/transports/shm/local.mk
 include $(srcdir)/transports/sim/local.mk
+include $(srcdir)/transports/rdma/local.mk

@@ -40,6 +40,13 @@ typedef struct mrpc_connection_options {
     uint64_t shm_data;             /* shm: bytes of the ring's data area each way; default 4 MiB */
     uint64_t shm_references;       /* shm: bytes that may be out by reference; default 256 MiB */
     bool shm_copy;                 /* shm: copy referenced payloads in, so that they can't change under the reader */
+    uint32_t rdma_window;          /* rdma: receive buffers for the peer's messages, 1 to 1,024; default 16 */
+    uint32_t rdma_buffer;          /* rdma: bytes of each of them, 1 KiB to 32 KiB, a multiple of 8; default 8 KiB */
+    uint32_t rdma_segments;        /* rdma: segments of a work request, 2 to 16; default 8; lowered to what the device has */
+    uint32_t rdma_retry;           /* rdma: times that a message is sent again before the connection has failed, 1 to 6; default 6 */
+    uint32_t rdma_rnr_retry;       /* rdma: the same when the peer has no buffer, which does not happen between mrpc's peers */
+    bool rdma_retry_forever;       /* rdma: 7 for both, which some devices take for ever: a dead peer may never be noticed */
+    bool rdma_no_inline;           /* rdma: do without inline sends, as a device without them does */
 } mrpc_connection_options;
 
 /* Options of a channel. Zero means the default. */
@@ -54,7 +61,7 @@ typedef struct mrpc_channel_options {
     mrpc_connection_options connection;
 } mrpc_channel_options;
 
-/* A channel to `address`: tcp://HOST:PORT, shm://NAME, sim://NAME. `options` may be NULL. Does not connect yet and does not block; calls, or
+/* A channel to `address`: tcp://HOST:PORT, shm://NAME, rdma://HOST:PORT, sim://NAME. `options` may be NULL. Does not connect yet and does not block; calls, or
  * mrpc_channel_connect(), do. The caller closes it with mrpc_channel_close(). Errors: EINVAL (address, option), ENOMEM, ESYS, ENOTSUP (no such transport), EFORKED. */
 MRPC_API MRPC_MUST_CHECK int mrpc_channel_new(mrpc_channel **channel, const char *address, const mrpc_channel_options *options, mrpc_error *error);
 

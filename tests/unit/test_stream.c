@@ -345,6 +345,125 @@ static void random_messages_arrive_whole(void **state)
     }
 }
 
+/* --- a device, which reads what was posted only when it completes it, and receives into memory of its own --- */
+
+enum { POSTED = 4, POST_BYTES = 8184, POST_RUNS = 64 };
+
+typedef struct post {
+    struct iovec runs[POST_RUNS];
+    mrpc_buffer *kept[POST_RUNS];
+    int count;
+} post;
+
+/* Puts what is next in the stream into a post. False: there is nothing. */
+static bool post_next(fixture *f, post *p)
+{
+    size_t filled = 0, used = 0, staged = 0;
+    char *stage = NULL;
+    mrpc_buffer *buffer = NULL;
+    mrpc_stream_run run;
+    p->count = 0;
+    while (filled < POST_BYTES && p->count < POST_RUNS && mrpc_stream_tx_next(&f->tx, &run)) {
+        size_t size = run.size < POST_BYTES - filled ? run.size : POST_BYTES - filled;
+        if (run.buffer == NULL && stage == NULL) {
+            staged = POST_BYTES - filled;
+            stage = mrpc_stream_tx_stage(&f->tx, staged, &buffer);
+            assert_non_null(stage);
+        }
+        if (run.buffer == NULL) {
+            memcpy(stage + used, run.data, size);
+            run.data = stage + used;
+            run.buffer = buffer;
+            used += size;
+        }
+        p->runs[p->count] = (struct iovec){(void *)(uintptr_t)run.data, size};
+        p->kept[p->count++] = run.buffer;
+        mrpc_stream_tx_keep(run.buffer);
+        mrpc_stream_tx_sent(&f->tx, size);
+        filled += size;
+    }
+    if (stage != NULL)
+        mrpc_stream_tx_unstage(buffer, stage, staged, used);
+    (void)mrpc_stream_tx_release(&f->tx);
+    return filled > 0;
+}
+
+static void complete(fixture *f, const post *p)
+{
+    static _Alignas(8) char received[POST_BYTES];
+    size_t bytes = 0;
+    for (int i = 0; i < p->count; i++) {
+        memcpy(received + bytes, p->runs[i].iov_base, p->runs[i].iov_len);
+        bytes += p->runs[i].iov_len;
+        mrpc_stream_tx_let_go(&f->tx, p->kept[i]);
+    }
+    assert_int_equal(mrpc_stream_rx_feed(&f->rx, received, bytes), 0);
+    mrpc_stream_rx_rest(&f->rx);
+    memset(received, 0xEE, sizeof received);
+}
+
+static void device_carry(fixture *f)
+{
+    post posts[POSTED];
+    uint32_t begun = 0, done = 0;
+    bool more = true;
+    while (more || done != begun) {
+        while (more && begun - done < POSTED && (more = post_next(f, &posts[begun % POSTED])))
+            begun++;
+        if (done != begun)
+            complete(f, &posts[done++ % POSTED]);
+    }
+}
+
+static void device_that_reads_late_carries_messages_unharmed(void **state)
+{
+    fixture *f = *state;
+    enum { ROUNDS = 30, EACH = 40 };
+    mrpc_heap *heap;
+    assert_int_equal(mrpc_heap_new(&heap, NULL, NULL), 0);
+    f->buffers.heap = heap;
+    for (int round = 0; round < ROUNDS; round++) {
+        sample samples[EACH];
+        f->count = 0;
+        for (uint32_t i = 0; i < EACH; i++) {
+            size_t sizes[3];
+            uint16_t count = (uint16_t)(random_number(f) % 4);
+            for (uint16_t e = 0; e < count; e++)
+                sizes[e] = random_number(f) % (random_number(f) % 4 == 0 ? 150000 : 9000);
+            uint32_t block = random_number(f) % (random_number(f) % 8 == 0 ? 100000 : 2000);
+            send_sample(f, &samples[i], i + 1, FRAME_OPEN | FRAME_END, block, sizes, count);
+            if (random_number(f) % 5 == 0)
+                device_carry(f);
+        }
+        device_carry(f);
+        assert_int_equal(f->count, EACH);
+        for (uint32_t i = 0; i < EACH; i++) {
+            assert_came(find_call(f, i + 1), &samples[i]);
+            free(samples[i].memory);
+        }
+        assert_int_equal(f->tx.queued, 0);
+    }
+    assert_null(f->tx.first);
+    mrpc_stream_rx_clear(&f->rx);
+    mrpc_buffers_clear(&f->buffers);
+    mrpc_heap_unref(heap);
+    f->buffers.heap = NULL;
+}
+
+static void kept_buffers_survive_the_end_of_the_stream(void **state)
+{
+    fixture *f = *state;
+    post p;
+    send_small(f, FRAME_PING, 0, 0);
+    assert_true(post_next(f, &p));
+    mrpc_stream_tx_clear(&f->tx);
+    assert_non_null(f->tx.first);
+    const mrpc_frame *frame = p.runs[0].iov_base;
+    assert_int_equal(frame->type, FRAME_PING);
+    mrpc_stream_tx_let_go(&f->tx, p.kept[0]);
+    assert_null(f->tx.first);
+}
+
 static void extents_are_not_copied(void **state)
 {
     fixture *f = *state;
@@ -925,6 +1044,8 @@ int main(void)
         TEST(small_frames_come_in_order_and_in_one_piece),
         TEST(nothing_is_allocated_for_small_frames_in_steady_state),
         TEST(random_messages_arrive_whole),
+        TEST(device_that_reads_late_carries_messages_unharmed),
+        TEST(kept_buffers_survive_the_end_of_the_stream),
         TEST(extents_are_not_copied),
         TEST(chunks_of_large_messages_take_turns),
         TEST(small_frame_does_not_wait_behind_a_large_message),

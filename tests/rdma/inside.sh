@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# inside.sh - what runs in the virtual machine of make check-rdma: the suites, and what the devices counted meanwhile
+#
+#     inside.sh [SUITE...]        (all of them without an argument)
+#
+# Writes $results/summary: tests, passed, failed, sent_pkts, receiver_not_ready; and for each suite its output and the names of its tests.
+set -u
+: "${top_srcdir:?}" "${top_builddir:?}" "${results:?}"
+export MRPC_MODULE_PATH=$top_builddir/.libs LD_LIBRARY_PATH=$top_builddir/.libs TEST_TIMEOUT=${TEST_TIMEOUT:-1800}
+export TEST_PATIENCE=300 # an emulated processor of a busy machine
+cd "$top_builddir" || exit 99
+passed=0 failed=0
+chosen=" $* "
+
+# counter NAME - summed up over the devices
+counter() {
+    cat /sys/class/infiniband/*/ports/*/hw_counters/"$1" | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+wanted() {
+    [ "$chosen" = "  " ] || [[ $chosen == *" $1 "* ]]
+}
+
+# unit NAME PROGRAM ARGUMENT... - a cmocka program, whose tests are counted one by one
+unit() {
+    name=$1
+    shift
+    wanted "$name" || return 0
+    began=$SECONDS
+    CMOCKA_MESSAGE_OUTPUT=TAP tests/run-test "$@" >"$results/$name.log" 2>&1
+    status=$?
+    sed -n 's/^ok [0-9]* - //p' "$results/$name.log" >"$results/$name.passed"
+    good=$(wc -l <"$results/$name.passed")
+    bad=$(grep -c '^not ok' "$results/$name.log")
+    [ $status = 0 ] || [ "$bad" -gt 0 ] || bad=1
+    report "$name" "$good" "$bad"
+}
+
+# script NAME FILE - counts as one test
+script() {
+    wanted "$1" || return 0
+    began=$SECONDS
+    tests/run-test "$2" >"$results/$1.log" 2>&1 && report "$1" 1 0 || report "$1" 0 1
+}
+
+report() {
+    passed=$((passed + $2)) failed=$((failed + $3))
+    echo "$1: $2 passed, $3 failed, $((SECONDS - began)) s"
+    [ "$3" = 0 ] || tail -n 60 "$results/$1.log"
+}
+
+packets=$(counter sent_pkts)
+not_ready=$(($(counter send_rnr_err) + $(counter rcvd_rnr_err)))
+
+unit conformance tests/unit/transport_conformance rdma
+script hello "$top_srcdir/tests/rdma/hello.sh"
+
+{
+    echo "tests $((passed + failed))"
+    echo "passed $passed"
+    echo "failed $failed"
+    echo "sent_pkts $(($(counter sent_pkts) - packets))"
+    echo "receiver_not_ready $(($(counter send_rnr_err) + $(counter rcvd_rnr_err) - not_ready))"
+} >"$results/summary"
+cat "$results/summary"

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * hub.c - the completion queue and the receive buffers that the connections of a loop and device share
+ *
+ * Sizes follow the connections. Each takes its part of the completion queue (all of its work requests and receive
+ * buffers could complete at once) and adds its window to the receive buffers that should be posted; so the queue cannot
+ * overflow, and a peer that keeps to its credits finds a buffer. A hub that can grow no further gets a sibling.
+ *
+ * The completion channel's descriptor is watched by the loop and always armed, or has an event waiting: whoever polls
+ * the queue without the loop leaves at most one event that finds nothing.
+ */
+#include "config.h"
+
+#include "transports/rdma/rdma.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+enum {
+    FIRST_COMPLETIONS = 1024,
+    COMPLETIONS_MAX = 32767, /* of one queue: that is what Soft-RoCE allows, and enough for some hundred connections */
+    RECEIVES_MAX = 8192,     /* of one shared receive queue */
+    FIRST_TABLE = 64,
+    BATCH = 32 /* completions that are taken, and receive buffers that are posted, at once */
+};
+
+static const char *name_of(const mrpc_rdma_hub *hub)
+{
+    return ibv_get_device_name(hub->device->verbs->device);
+}
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* --- completions that are there --- */
+
+static int take_events(mrpc_rdma_hub *hub)
+{
+    struct ibv_cq *cq;
+    void *context;
+    unsigned count = 0;
+    while (ibv_get_cq_event(hub->channel, &cq, &context) == 0)
+        count++;
+    if (count > 0)
+        ibv_ack_cq_events(hub->cq, count);
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : errno;
+}
+
+/* Nothing more can be expected of this hub. */
+static void fail_all(mrpc_rdma_hub *hub, const char *verb, int reason)
+{
+    mrpc_error error;
+    (void)mrpc_rdma_error(&error, name_of(hub), verb, reason);
+    for (uint32_t i = 0; i < hub->table_size; i++) {
+        for (mrpc_rdma_connection *c = hub->table[i], *next; c != NULL; c = next) {
+            next = c->table_next;
+            mrpc_rdma_connection_fail(c, &error);
+            mrpc_rdma_hub_touch(c);
+        }
+    }
+}
+
+/* The event comes once for each time that the queue is armed; it is armed again before the last look. */
+static void ready(mrpc_watch *watch, uint32_t events)
+{
+    (void)events;
+    mrpc_rdma_hub *hub = (mrpc_rdma_hub *)((char *)watch - offsetof(mrpc_rdma_hub, watch));
+    int reason = take_events(hub);
+    if (reason != 0)
+        fail_all(hub, "ibv_get_cq_event", reason);
+    (void)mrpc_rdma_hub_poll(hub);
+    reason = ibv_req_notify_cq(hub->cq, 0);
+    if (reason != 0)
+        fail_all(hub, "ibv_req_notify_cq", reason);
+    (void)mrpc_rdma_hub_poll(hub);
+}
+
+void mrpc_rdma_hub_touch(mrpc_rdma_connection *connection)
+{
+    if (connection->is_touched)
+        return;
+    connection->is_touched = true;
+    connection->touched_next = connection->hub->touched;
+    connection->hub->touched = connection;
+}
+
+static void settle_touched(mrpc_rdma_hub *hub)
+{
+    while (hub->touched != NULL) {
+        mrpc_rdma_connection *connection = hub->touched;
+        hub->touched = connection->touched_next;
+        connection->is_touched = false;
+        mrpc_rdma_settle(connection);
+    }
+}
+
+/* --- receive buffers --- */
+
+static void give_slot(mrpc_rdma_hub *hub, uint32_t index)
+{
+    hub->slots[index].next = hub->free_slot;
+    hub->free_slot = index + 1;
+}
+
+static uint32_t take_slots(mrpc_rdma_hub *hub, struct ibv_recv_wr *requests, struct ibv_sge *places)
+{
+    uint32_t count = 0;
+    for (; count < BATCH && hub->posted + count < hub->wanted && hub->free_slot != 0; count++) {
+        uint32_t index = hub->free_slot - 1;
+        mrpc_rdma_slot *slot = &hub->slots[index];
+        hub->free_slot = slot->next;
+        places[count] = (struct ibv_sge){.addr = (uintptr_t)slot->data, .length = hub->buffer, .lkey = slot->key};
+        requests[count] = (struct ibv_recv_wr){.wr_id = index, .sg_list = &places[count], .num_sge = 1};
+        if (count > 0)
+            requests[count - 1].next = &requests[count];
+    }
+    return count;
+}
+
+/* Posts free buffers until as many are posted as should be. 0, or an errno. */
+static int post_receives(mrpc_rdma_hub *hub)
+{
+    while (hub->posted < hub->wanted) {
+        struct ibv_recv_wr requests[BATCH], *bad = NULL;
+        struct ibv_sge places[BATCH];
+        uint32_t count = take_slots(hub, requests, places);
+        if (count == 0)
+            break;
+        int reason = ibv_post_srq_recv(hub->srq, requests, &bad);
+        if (reason != 0)
+            return reason;
+        hub->posted += count;
+    }
+    return 0;
+}
+
+static int grow_slots(mrpc_rdma_hub *hub, uint32_t count, mrpc_error *error)
+{
+    mrpc_rdma_slot *slots = realloc(hub->slots, count * sizeof *slots);
+    if (slots == NULL)
+        return mrpc_error_set(error, MRPC_ENOMEM, "rdma: no memory for the table of receive buffers");
+    hub->slots = slots;
+    while (hub->slot_count < count) {
+        mrpc_rdma_slot slot = {0};
+        slot.data = mrpc_rdma_registry_alloc(&hub->device->registry, hub->buffer, &slot.key, error);
+        if (slot.data == NULL)
+            return error != NULL ? error->code : MRPC_ENOMEM;
+        hub->slots[hub->slot_count] = slot;
+        give_slot(hub, hub->slot_count++);
+    }
+    return 0;
+}
+
+bool mrpc_rdma_hub_poll(mrpc_rdma_hub *hub)
+{
+    if (hub->polling)
+        return false;
+    hub->polling = true;
+    bool came = false;
+    int count;
+    do {
+        struct ibv_wc completions[BATCH];
+        count = ibv_poll_cq(hub->cq, BATCH, completions);
+        if (count < 0)
+            fail_all(hub, "ibv_poll_cq", -count);
+        for (int i = 0; i < count; i++) {
+            const struct ibv_wc *completion = &completions[i];
+            bool receive = completion->wr_id < hub->slot_count;
+            came |= mrpc_rdma_complete(hub, completion);
+            if (receive) {
+                hub->posted--;
+                give_slot(hub, (uint32_t)completion->wr_id);
+            }
+        }
+        int reason = post_receives(hub);
+        if (reason != 0)
+            fail_all(hub, "ibv_post_srq_recv", reason);
+    } while (count == BATCH);
+    hub->used -= hub->retired;
+    hub->retired = 0;
+    settle_touched(hub);
+    hub->polling = false;
+    return came;
+}
+
+/* --- the table of connections --- */
+
+static mrpc_rdma_connection **chain_of(const mrpc_rdma_hub *hub, uint32_t queue_pair)
+{
+    /* Fibonacci hashing (Knuth, TAOCP volume 3, 6.4); devices number queue pairs one after the other. */
+    return &hub->table[((queue_pair * UINT32_C(0x9E3779B9)) >> 8) & (hub->table_size - 1)];
+}
+
+static void insert(mrpc_rdma_hub *hub, mrpc_rdma_connection *connection)
+{
+    mrpc_rdma_connection **chain = chain_of(hub, connection->queue_pair);
+    connection->table_next = *chain;
+    *chain = connection;
+}
+
+static int grow_table(mrpc_rdma_hub *hub, mrpc_error *error)
+{
+    if (hub->count < hub->table_size)
+        return 0;
+    uint32_t old_size = hub->table_size;
+    mrpc_rdma_connection **old = hub->table;
+    uint32_t size = old_size == 0 ? FIRST_TABLE : 2 * old_size;
+    mrpc_rdma_connection **table = calloc(size, sizeof(*table));
+    if (table == NULL)
+        return mrpc_error_set(error, MRPC_ENOMEM, "rdma: no memory for the table of connections");
+    hub->table = table;
+    hub->table_size = size;
+    for (uint32_t i = 0; i < old_size; i++) {
+        for (mrpc_rdma_connection *c = old[i], *next; c != NULL; c = next) {
+            next = c->table_next;
+            insert(hub, c);
+        }
+    }
+    free(old);
+    return 0;
+}
+
+int mrpc_rdma_hub_enter(mrpc_rdma_connection *connection, mrpc_error *error)
+{
+    mrpc_rdma_hub *hub = connection->hub;
+    int failure = grow_table(hub, error);
+    if (failure != 0)
+        return failure;
+    connection->number = ++hub->next_number;
+    connection->queue_pair = connection->id->qp->qp_num;
+    insert(hub, connection);
+    hub->count++;
+    connection->entered = true;
+    return 0;
+}
+
+static void remove_entry(mrpc_rdma_connection *connection)
+{
+    mrpc_rdma_hub *hub = connection->hub;
+    mrpc_rdma_connection **link = chain_of(hub, connection->queue_pair);
+    while (*link != connection)
+        link = &(*link)->table_next;
+    *link = connection->table_next;
+    hub->count--;
+}
+
+mrpc_rdma_connection *mrpc_rdma_hub_find(const mrpc_rdma_hub *hub, uint32_t queue_pair)
+{
+    mrpc_rdma_connection *connection = hub->table_size == 0 ? NULL : *chain_of(hub, queue_pair);
+    while (connection != NULL && connection->queue_pair != queue_pair)
+        connection = connection->table_next;
+    return connection;
+}
+
+/* --- room --- */
+
+static uint32_t completions_of(const mrpc_rdma_connection *connection)
+{
+    return connection->queue + connection->window + RDMA_EXTRA;
+}
+
+static bool grow_completions(mrpc_rdma_hub *hub, uint32_t needed)
+{
+    if (needed <= hub->capacity)
+        return true;
+    uint32_t limit = smaller(COMPLETIONS_MAX, (uint32_t)hub->device->attributes.max_cqe);
+    uint32_t wanted = smaller(needed > 2 * hub->capacity ? needed : 2 * hub->capacity, limit);
+    if (wanted < needed || ibv_resize_cq(hub->cq, (int)wanted) != 0)
+        return false; /* a device need not be able to */
+    hub->capacity = (uint32_t)hub->cq->cqe;
+    return hub->capacity >= needed;
+}
+
+/* True when the connection has its room; then post_receives() is due. */
+static bool fits(mrpc_rdma_hub *hub, const mrpc_rdma_connection *connection)
+{
+    return hub->buffer == connection->options.rdma_buffer &&
+           hub->wanted + connection->window + RDMA_EXTRA <= hub->srq_size &&
+           grow_completions(hub, hub->used + completions_of(connection));
+}
+
+static int open_hub(mrpc_rdma_hub *hub, mrpc_error *error)
+{
+    struct ibv_context *verbs = hub->device->verbs;
+    const struct ibv_device_attr *limits = &hub->device->attributes;
+    hub->channel = ibv_create_comp_channel(verbs);
+    if (hub->channel == NULL)
+        return mrpc_rdma_error(error, name_of(hub), "ibv_create_comp_channel", errno);
+    if (fcntl(hub->channel->fd, F_SETFL, fcntl(hub->channel->fd, F_GETFL) | O_NONBLOCK) != 0)
+        return mrpc_rdma_error(error, name_of(hub), "fcntl", errno);
+    hub->cq = ibv_create_cq(verbs, (int)smaller(FIRST_COMPLETIONS, (uint32_t)limits->max_cqe), hub, hub->channel, 0);
+    if (hub->cq == NULL)
+        return mrpc_rdma_error(error, name_of(hub), "ibv_create_cq", errno);
+    hub->capacity = (uint32_t)hub->cq->cqe;
+    int reason = ibv_req_notify_cq(hub->cq, 0);
+    if (reason != 0)
+        return mrpc_rdma_error(error, name_of(hub), "ibv_req_notify_cq", reason);
+    struct ibv_srq_init_attr attributes = {
+        .attr = {.max_wr = smaller(RECEIVES_MAX, (uint32_t)limits->max_srq_wr), .max_sge = 1}};
+    hub->srq = ibv_create_srq(hub->device->pd, &attributes);
+    if (hub->srq == NULL)
+        return mrpc_rdma_error(error, name_of(hub), "ibv_create_srq", errno);
+    hub->srq_size = attributes.attr.max_wr;
+    hub->watch = (mrpc_watch){.ready = ready, .fd = hub->channel->fd};
+    int failure = mrpc_loop_add(hub->device->rdma->loop, &hub->watch);
+    if (failure != 0)
+        return mrpc_error_set(error, failure, "rdma: the event loop cannot watch a completion channel");
+    return 0;
+}
+
+static int hub_new(mrpc_rdma_hub **result, mrpc_rdma_device *device, uint32_t buffer, mrpc_error *error)
+{
+    mrpc_rdma_hub *hub = calloc(1, sizeof *hub);
+    if (hub == NULL)
+        return mrpc_error_set(error, MRPC_ENOMEM, "rdma: no memory for a completion queue");
+    hub->device = device;
+    hub->buffer = buffer;
+    int failure = open_hub(hub, error);
+    if (failure != 0) {
+        mrpc_rdma_hub_free(hub);
+        return failure;
+    }
+    hub->next = device->hubs;
+    device->hubs = hub;
+    *result = hub;
+    return 0;
+}
+
+int mrpc_rdma_hub_reserve(mrpc_rdma_connection *connection, mrpc_rdma_device *device, mrpc_error *error)
+{
+    mrpc_rdma_hub *hub = device->hubs;
+    while (hub != NULL && !fits(hub, connection))
+        hub = hub->next;
+    int failure = hub != NULL ? 0 : hub_new(&hub, device, connection->options.rdma_buffer, error);
+    if (failure != 0)
+        return failure;
+    if (!fits(hub, connection))
+        return mrpc_error_set(error, MRPC_ELIMIT,
+                              "%s: the device has no room for a connection with rdma_window %u: lower that option",
+                              name_of(hub), connection->window);
+    uint32_t receives = connection->window + RDMA_EXTRA;
+    if (hub->slot_count < hub->wanted + receives)
+        failure = grow_slots(hub, hub->wanted + receives, error);
+    if (failure != 0)
+        return failure;
+    connection->hub = hub;
+    hub->wanted += receives;
+    hub->used += completions_of(connection);
+    int reason = post_receives(hub);
+    return reason == 0 ? 0 : mrpc_rdma_error(error, name_of(hub), "ibv_post_srq_recv", reason);
+}
+
+void mrpc_rdma_hub_leave(mrpc_rdma_connection *connection)
+{
+    mrpc_rdma_hub *hub = connection->hub;
+    if (hub == NULL)
+        return;
+    if (connection->entered)
+        remove_entry(connection);
+    connection->entered = false;
+    mrpc_rdma_connection **link = &hub->touched;
+    while (connection->is_touched && *link != connection)
+        link = &(*link)->touched_next;
+    if (connection->is_touched)
+        *link = connection->touched_next;
+    connection->is_touched = false;
+    hub->wanted -= connection->window + RDMA_EXTRA;
+    hub->retired += completions_of(connection);
+    connection->hub = NULL;
+}
+
+void mrpc_rdma_hub_free(mrpc_rdma_hub *hub)
+{
+    mrpc_loop_remove(hub->device->rdma->loop, &hub->watch);
+    /* All queue pairs are gone, so none of these is in use, and all events are acknowledged. */
+    if (hub->srq != NULL)
+        (void)ibv_destroy_srq(hub->srq);
+    if (hub->cq != NULL)
+        (void)ibv_destroy_cq(hub->cq);
+    if (hub->channel != NULL)
+        (void)ibv_destroy_comp_channel(hub->channel);
+    for (uint32_t i = 0; i < hub->slot_count; i++)
+        mrpc_heap_free(hub->device->heap, hub->slots[i].data);
+    free(hub->slots);
+    free(hub->table);
+    free(hub);
+}
