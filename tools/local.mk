@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # tools/ - what it adds to the build; Makefile.am says how.
 bin_PROGRAMS += tools/mrpcctl
-tools_mrpcctl_SOURCES = tools/mrpcctl.c
+tools_mrpcctl_SOURCES = tools/doctor.c tools/doctor.h tools/mrpcctl.c
 MAN_PAGES += docs/man/mrpcctl.1
 
 bin_PROGRAMS += tools/mrpc-module

@@ -17,6 +17,8 @@
 
 #include <mrpc/visibility.h>
 
+#include "tools/doctor.h"
+
 enum { DONE = 0, REFUSED = 1, USAGE = 2, UNREACHABLE = 3, ANSWER_LIMIT = 1 << 20, COLUMNS = 16, ANSWER_TIMEOUT_S = 60 };
 
 typedef struct ctl_command {
@@ -32,6 +34,7 @@ static const ctl_command commands[] = {
     {"rollback", "NAME", "put the version before back; NAME as `modules` shows it, e.g. kv.proto", false},
     {"counters", NULL, "what the runtime has counted since it was made", false},
     {"stamps", NULL, "messages received, by the build of the peer's module that wrote them", false},
+    {"doctor", NULL, "what is missing on this machine for rdma://, and what to do; asks no program", false},
 };
 
 /* The answer of the program: NUL-terminated lines of tab-separated fields, or a reason. */
@@ -53,7 +56,8 @@ static void print_usage(FILE *out)
           "  -h, --help           this text\n"
           "  -V, --version        the version\n"
           "\n"
-          "Exit status: 0 done, 1 refused by the program, 2 wrong usage, 3 no program was reached.\n",
+          "Exit status: 0 done, 1 refused by the program or something is missing, 2 wrong usage, 3 no program was "
+          "reached.\n",
           out);
 }
 
@@ -329,6 +333,26 @@ static int ask(const char *path, const char *request, bool json)
     return result;
 }
 
+/* The one command that is about the machine. */
+static int examine(bool json)
+{
+    ctl_answer answer = {.ok = true};
+    FILE *out = open_memstream(&answer.text, &answer.size);
+    if (out == NULL) {
+        fputs("mrpcctl: out of memory\n", stderr);
+        return UNREACHABLE;
+    }
+    const char *path = getenv("MRPC_MODULE_PATH");
+    char *folders = NULL;
+    bool complete =
+        asprintf(&folders, "%s%s%s", path != NULL ? path : "", path != NULL ? ":" : "", MRPC_MODULE_DIR) >= 0;
+    bool well = complete && mrpc_doctor(out, "", folders);
+    int result = fclose(out) == 0 && complete ? show(&answer, json) : UNREACHABLE;
+    free(folders);
+    free(answer.text);
+    return result == DONE && !well ? REFUSED : result;
+}
+
 static int usage_error(const char *text, const char *detail)
 {
     fprintf(stderr, "mrpcctl: %s%s; mrpcctl --help shows what there is\n", text, detail);
@@ -346,6 +370,8 @@ static int run(const char *path, bool json, char **words, int count)
         return usage_error("an argument is missing: ", command->argument);
     if (count > (command->argument != NULL ? 2 : 1))
         return usage_error("too many arguments for ", words[0]);
+    if (strcmp(command->name, "doctor") == 0)
+        return examine(json);
     if (path == NULL || *path == '\0')
         return usage_error("no control socket: use -s SOCKET or set MRPC_CONTROL", "");
     char *request = make_request(command, command->argument != NULL ? words[1] : NULL);

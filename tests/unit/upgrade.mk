@@ -32,3 +32,8 @@ nodist_tests_unit_upgrade_test_running_SOURCES = gen/hello.mrpc.c gen/hello.mars
 tests_unit_upgrade_test_running_LDADD = libmrpc.la $(CMOCKA_LIBS)
 endif
 EXTRA_DIST += tests/unit/upgrade/service.c
+
+check_PROGRAMS += tests/unit/test_doctor
+TESTS += tests/unit/test_doctor
+tests_unit_test_doctor_SOURCES = tests/unit/test_doctor.c tools/doctor.c tools/doctor.h $(upgrade_build)
+tests_unit_test_doctor_LDADD = $(CMOCKA_LIBS)
