@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "literals.h"
+
 static void write_enum(const schema_enum *enumeration, output *out)
 {
     output_fill(out,
@@ -172,6 +174,42 @@ static void write_make(const schema_field *field, const char *member, output *ou
     output_text(out, "    return made;\n}\n\n");
 }
 
+/* The text is the same array for all callers in a file; its type is that of the member, whose data is not const. */
+static void write_default_text(const schema_field *field, output *out)
+{
+    bool is_string = field->type == MRPC_TYPE_STRING;
+    if (field->absent.size == 0 && !is_string) {
+        output_fill(out, "    $V$ absent = {NULL, 0};\n", "V", field->c_element, NULL);
+        return;
+    }
+    output_text(out, "    static const char text[] = ");
+    literal_default(out, field, 8);
+    output_fill(out, ";\n    $V$ absent = {($D$ *)(uintptr_t)text, sizeof text - 1};\n", "V", field->c_element, "D",
+                is_string ? "char" : "uint8_t", NULL);
+}
+
+/* What the field is, whether or not it is present. */
+static void write_getter(const schema_field *field, const char *member, output *out)
+{
+    if (!schema_has_getter(field))
+        return;
+    output_fill(out, "static inline $V$ $T$_get_$F$(const $T$ *message)\n{\n", "V", field->c_element, "T",
+                field->parent->c_name, "F", field->c_name, NULL);
+    if (passing_of(field).kind != NULL)
+        write_default_text(field, out);
+    if (field->oneof != NULL)
+        output_fill(out, "    return message->$O$_case == $T$_$O$_$F$ ? ", "O", field->oneof->c_name, "T",
+                    field->parent->c_name, "F", field->c_name, NULL);
+    else
+        output_printf(out, "    return message->has_%s ? ", field->c_name);
+    output_printf(out, "%s : ", member);
+    if (passing_of(field).kind != NULL)
+        output_text(out, "absent");
+    else
+        literal_default(out, field, 0);
+    output_text(out, ";\n}\n\n");
+}
+
 static void write_singular(const schema_field *field, output *out)
 {
     output member = {0};
@@ -182,6 +220,7 @@ static void write_singular(const schema_field *field, output *out)
         write_set_memory(field, output_string(&member), out);
     else
         write_set_value(field, output_string(&member), out);
+    write_getter(field, output_string(&member), out);
     out->failed |= member.failed;
     output_free(&member);
 }

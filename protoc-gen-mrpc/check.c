@@ -6,55 +6,24 @@
 
 #include <mrpc/marshal.h>
 
-static bool is_proto2(const schema_file *file)
+/* Options of one's own need no code: they stay in the descriptor. */
+static void check_extensions(const schema_file *file, diagnostics *list)
 {
-    return strcmp(file->syntax, "proto3") != 0;
-}
-
-/* A proto3 file may use messages of a proto2 one. */
-static void check_field(const schema_field *field, diagnostics *list)
-{
-    const schema_message *type = field->is_map ? field->message->fields[1]->message : field->message;
-    const schema_file *from = type != NULL ? type->file : NULL;
-    if (from != NULL && from != field->parent->file && is_proto2(from))
-        diagnostic_error(list, field->parent->file, &field->location,
-                         "%s has type %s from %s, which is proto2; this version of mrpc supports proto3 only",
-                         field->full_name, type->full_name, from->name);
+    for (size_t i = 0; i < file->extension_count; i++)
+        if (!file->extensions[i].is_option)
+            diagnostic_error(list, file, &file->extensions[i].location,
+                             "%s extends %s; this version of mrpc supports extensions of options only",
+                             file->extensions[i].full_name, file->extensions[i].extendee);
 }
 
 static void check_message(const schema_message *message, diagnostics *list)
 {
-    for (size_t i = 0; !message->is_map_entry && i < message->field_count; i++)
-        check_field(message->fields[i], list);
+    if (message->is_message_set)
+        diagnostic_error(list, message->file, &message->location,
+                         "%s has the option message_set_wire_format, which this version of mrpc does not support",
+                         message->full_name);
     for (size_t i = 0; i < message->message_count; i++)
         check_message(message->messages[i], list);
-}
-
-static void check_method_type(const schema_method *method, const schema_message *type, diagnostics *list)
-{
-    if (type->file != method->file && is_proto2(type->file))
-        diagnostic_error(list, method->file, &method->location,
-                         "%s uses %s from %s, which is proto2; this version of mrpc supports proto3 only",
-                         method->full_name, type->full_name, type->file->name);
-}
-
-static void check_service(const schema_service *service, diagnostics *list)
-{
-    for (size_t i = 0; i < service->method_count; i++) {
-        check_method_type(&service->methods[i], service->methods[i].request, list);
-        if (service->methods[i].reply != service->methods[i].request)
-            check_method_type(&service->methods[i], service->methods[i].reply, list);
-    }
-}
-
-/* Who imports this file would need code for the other. */
-static void check_imports(const schema_file *file, diagnostics *list)
-{
-    for (size_t i = 0; i < file->dependency_count; i++)
-        if (file->public_dependency[i] && is_proto2(file->dependencies[i]))
-            diagnostic_error(list, file, &file->dependency_locations[i],
-                             "%s is imported publicly and is proto2; this version of mrpc supports proto3 only",
-                             file->dependencies[i]->name);
 }
 
 /* Whether an #include can name what is generated for the file, and a comment the file. */
@@ -88,19 +57,10 @@ static void check_names(const schema_file *file, diagnostics *list)
 
 void check_file(const schema_file *file, diagnostics *list)
 {
-    if (is_proto2(file)) {
-        diagnostic_error(list, file, &file->syntax_location,
-                         "%s is not supported by this version of mrpc; write syntax = \"proto3\";",
-                         file->syntax_location.line != 0 ? file->syntax
-                                                         : "a file without a syntax statement is proto2, which");
-        return;
-    }
     check_names(file, list);
-    check_imports(file, list);
+    check_extensions(file, list);
     for (size_t i = 0; i < file->message_count; i++)
         check_message(file->messages[i], list);
-    for (size_t i = 0; i < file->service_count; i++)
-        check_service(&file->services[i], list);
 }
 
 void check_module(const schema_file *file, diagnostics *list)

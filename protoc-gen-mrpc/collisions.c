@@ -122,6 +122,8 @@ static void claim_functions(registry *r, const schema_field *field, const origin
         claim_joined(r, type, "_make_", field->c_name, from);
     } else {
         claim_joined(r, type, "_set_", field->c_name, from);
+        if (schema_has_getter(field))
+            claim_joined(r, type, "_get_", field->c_name, from);
     }
 }
 

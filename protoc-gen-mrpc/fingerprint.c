@@ -6,13 +6,14 @@
  * space. The messages that a type reaches, itself included, are written in the order of their full names:
  *
  *   schema:  "mrpc-schema 1 ROOT"
- *            "message NAME" then, by number, "field NUMBER NAME TYPE KIND [ONEOF|packed] [TYPE-NAME]"
+ *            "message NAME" then, by number, "field NUMBER NAME TYPE KIND [ONEOF|packed|required] [raw] [TYPE-NAME]"
  *            and behind a field of an enum type "enum NAME open|closed" with "value NUMBER NAME" by number
  *   layout:  "mrpc-layout 1 little-endian lp64 ROOT"
  *            "message NAME SIZE" then, by number, "field NUMBER OFFSET PRESENCE"
  *
  * ROOT, NAME and TYPE-NAME are full names; TYPE is the number that descriptor.proto has for the type, KIND that of
- * mrpc_field_kind; ONEOF is the oneof's name. An enum is written at each field of its type.
+ * mrpc_field_kind; ONEOF is the oneof's name; `raw` marks a string of proto2, which need not be UTF-8. An enum is
+ * written at each field of its type. Defaults are not in it: they are never sent.
  */
 #include "fingerprint.h"
 
@@ -67,6 +68,27 @@ static bool follow(walk_list *list)
     return !list->failed;
 }
 
+/* The closed enums that the messages of the module use, each once. */
+static int collect_enums(schema_file *file, gen_arena *arena, size_t walk)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < file->module_message_count; i++)
+        most += file->module_messages[i]->field_count;
+    file->module_enums = arena_alloc(arena, most + 1, sizeof(schema_enum *));
+    if (file->module_enums == NULL)
+        return MRPC_ENOMEM;
+    file->module_enum_count = 0;
+    for (size_t i = 0; i < file->module_message_count; i++)
+        for (size_t j = 0; j < file->module_messages[i]->field_count; j++) {
+            const schema_field *field = file->module_messages[i]->fields[j];
+            if (!schema_is_closed(field) || field->enumeration->mark == walk)
+                continue;
+            field->enumeration->mark = walk;
+            file->module_enums[file->module_enum_count++] = field->enumeration;
+        }
+    return 0;
+}
+
 /* The file's own messages keep their order; those of other files follow by full name. */
 static int collect_module(schema_file *file, gen_arena *arena, size_t *walk)
 {
@@ -85,7 +107,7 @@ static int collect_module(schema_file *file, gen_arena *arena, size_t *walk)
         qsort(list.messages + own, list.count - own, sizeof *list.messages, by_full_name);
     file->module_messages = list.messages;
     file->module_message_count = list.count;
-    return 0;
+    return collect_enums(file, arena, list.walk);
 }
 
 /* All that the file's messages reach, sorted by full name; NULL: no memory. */
@@ -132,6 +154,13 @@ static void find_maps(schema_message *root, const walk_list *list)
             root->reaches_map |= list->messages[i]->fields[j]->is_map;
 }
 
+static void find_required(schema_message *root, const walk_list *list)
+{
+    for (size_t i = 0; i < list->count && !root->reaches_required; i++)
+        for (size_t j = 0; j < list->messages[i]->field_count; j++)
+            root->reaches_required |= list->messages[i]->fields[j]->presence == PRESENCE_REQUIRED;
+}
+
 size_t fingerprint_codec(const schema_file *file, const schema_message *message)
 {
     if (message->file == file)
@@ -163,6 +192,10 @@ static void write_schema_field(output *out, const schema_field *field)
         output_printf(out, " %s", field->oneof->name);
     if (field->packed)
         output_text(out, " packed");
+    if (field->presence == PRESENCE_REQUIRED)
+        output_text(out, " required");
+    if (field->type == MRPC_TYPE_STRING && !schema_checks_text(field))
+        output_text(out, " raw");
     if (field->message != NULL)
         output_printf(out, " %s", field->message->full_name);
     output_text(out, "\n");
@@ -262,6 +295,7 @@ static int fingerprint_messages(schema_file *file, gen_arena *arena, size_t *wal
         if (!list_reachable(&list, message, walk))
             return MRPC_ENOMEM;
         find_maps(message, &list);
+        find_required(message, &list);
         sort_list(&list, sorted, file->module_message_count);
         result = fingerprint_message(message, &list, line);
     }

@@ -61,6 +61,9 @@ class SchemaBuilder
     void FillMessage(const pb::Descriptor *source);
     void FillOneofs(const pb::Descriptor *source, schema_message *message);
     schema_field *Field(const pb::FieldDescriptor *source, schema_message *parent);
+    schema_default Default(const pb::FieldDescriptor *source, const schema_enum *enumeration);
+    static void ListExtensions(const pb::Descriptor *source, std::vector<const pb::FieldDescriptor *> *list);
+    void FillExtensions(const pb::FileDescriptor *source, schema_file *file);
     void FillServices(const pb::FileDescriptor *source, schema_file *file);
     void FillMethods(const pb::ServiceDescriptor *source, schema_service *service, const schema_file *file);
     void FillImports(const pb::FileDescriptor *source, schema_file *file);
@@ -128,6 +131,7 @@ void SchemaBuilder::DeclareMessage(const pb::Descriptor *source, schema_file *fi
     message->file = file;
     message->parent = parent;
     message->is_map_entry = source->options().map_entry();
+    message->is_message_set = source->options().message_set_wire_format();
     message->deprecated = source->options().deprecated();
     message->location = Location(source);
     message->message_count = static_cast<size_t>(source->nested_type_count());
@@ -138,6 +142,45 @@ void SchemaBuilder::DeclareMessage(const pb::Descriptor *source, schema_file *fi
     message->enums = New<schema_enum *>(message->enum_count);
     for (int i = 0; i < source->enum_type_count(); i++)
         DeclareEnum(source->enum_type(i), file, message, &message->enums[i]);
+}
+
+// What the descriptor says, or the zero of the type, or the first value of the enum.
+schema_default SchemaBuilder::Default(const pb::FieldDescriptor *source, const schema_enum *enumeration)
+{
+    schema_default absent = {};
+    switch (source->cpp_type()) {
+    case pb::FieldDescriptor::CPPTYPE_INT32:
+        absent.bits = static_cast<uint64_t>(static_cast<int64_t>(source->default_value_int32()));
+        break;
+    case pb::FieldDescriptor::CPPTYPE_INT64:
+        absent.bits = static_cast<uint64_t>(source->default_value_int64());
+        break;
+    case pb::FieldDescriptor::CPPTYPE_UINT32:
+        absent.bits = source->default_value_uint32();
+        break;
+    case pb::FieldDescriptor::CPPTYPE_UINT64:
+        absent.bits = source->default_value_uint64();
+        break;
+    case pb::FieldDescriptor::CPPTYPE_BOOL:
+        absent.bits = source->default_value_bool();
+        break;
+    case pb::FieldDescriptor::CPPTYPE_FLOAT:
+        absent.real = static_cast<double>(source->default_value_float());
+        break;
+    case pb::FieldDescriptor::CPPTYPE_DOUBLE:
+        absent.real = source->default_value_double();
+        break;
+    case pb::FieldDescriptor::CPPTYPE_STRING:
+        absent.text = Text(source->default_value_string());
+        absent.size = source->default_value_string().size();
+        break;
+    case pb::FieldDescriptor::CPPTYPE_ENUM:
+        absent.value = &enumeration->values[source->default_value_enum()->index()];
+        break;
+    case pb::FieldDescriptor::CPPTYPE_MESSAGE:
+        break;
+    }
+    return absent;
 }
 
 schema_field *SchemaBuilder::Field(const pb::FieldDescriptor *source, schema_message *parent)
@@ -152,11 +195,14 @@ schema_field *SchemaBuilder::Field(const pb::FieldDescriptor *source, schema_mes
     field->repeated = source->is_repeated();
     field->packed = source->is_packed();
     field->is_map = source->is_map();
-    field->presence = source->is_required()    ? PRESENCE_REQUIRED
-                      : source->has_presence() ? PRESENCE_EXPLICIT
-                                               : PRESENCE_IMPLICIT;
+    field->presence = source->is_required()                             ? PRESENCE_REQUIRED
+                      : source->has_presence() && !parent->is_map_entry ? PRESENCE_EXPLICIT
+                                                                        : PRESENCE_IMPLICIT;
     field->message = source->message_type() != nullptr ? messages_.at(source->message_type()) : nullptr;
     field->enumeration = source->enum_type() != nullptr ? enums_.at(source->enum_type()) : nullptr;
+    field->absent = Default(source, field->enumeration);
+    if (field->type == MRPC_TYPE_GROUP)
+        field->message->group_number = field->number;
     field->parent = parent;
     field->index = static_cast<size_t>(source->index());
     field->deprecated = source->options().deprecated();
@@ -229,6 +275,36 @@ void SchemaBuilder::FillServices(const pb::FileDescriptor *source, schema_file *
     }
 }
 
+void SchemaBuilder::ListExtensions(const pb::Descriptor *source, std::vector<const pb::FieldDescriptor *> *list)
+{
+    for (int i = 0; i < source->extension_count(); i++)
+        list->push_back(source->extension(i));
+    for (int i = 0; i < source->nested_type_count(); i++)
+        ListExtensions(source->nested_type(i), list);
+}
+
+void SchemaBuilder::FillExtensions(const pb::FileDescriptor *source, schema_file *file)
+{
+    std::vector<const pb::FieldDescriptor *> list;
+    for (int i = 0; i < source->extension_count(); i++)
+        list.push_back(source->extension(i));
+    for (int i = 0; i < source->message_type_count(); i++)
+        ListExtensions(source->message_type(i), &list);
+    file->extensions = New<schema_extension>(list.size());
+    for (const pb::FieldDescriptor *from : list) {
+        schema_extension *extension = &file->extensions[file->extension_count++];
+        const pb::Descriptor *extendee = from->containing_type();
+        const std::string &name = extendee->name();
+        const std::string ending = "Options";
+        extension->full_name = Text(from->full_name());
+        extension->extendee = Text(extendee->full_name());
+        extension->is_option = extendee->file()->name() == "google/protobuf/descriptor.proto" &&
+                               name.size() > ending.size() &&
+                               name.compare(name.size() - ending.size(), ending.size(), ending) == 0;
+        extension->location = Location(from);
+    }
+}
+
 void SchemaBuilder::FillImports(const pb::FileDescriptor *source, schema_file *file)
 {
     file->dependency_count = static_cast<size_t>(source->dependency_count());
@@ -268,7 +344,7 @@ schema_file *SchemaBuilder::File(const pb::FileDescriptor *source)
     files_[source] = file;
     file->name = Text(source->name());
     file->package = Text(source->package());
-    file->syntax = pb::FileDescriptor::SyntaxName(source->syntax());
+    file->is_proto2 = source->syntax() == pb::FileDescriptor::SYNTAX_PROTO2;
     file->syntax_location = PathLocation(source, {pb::FileDescriptorProto::kSyntaxFieldNumber});
     FillImports(source, file);
     file->message_count = static_cast<size_t>(source->message_type_count());
@@ -282,6 +358,7 @@ schema_file *SchemaBuilder::File(const pb::FileDescriptor *source)
     for (int i = 0; i < source->message_type_count(); i++)
         FillMessage(source->message_type(i));
     FillServices(source, file);
+    FillExtensions(source, file);
     FillDescriptor(source, file);
     order_.push_back(source);
     return file;

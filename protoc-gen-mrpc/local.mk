@@ -15,9 +15,11 @@ protoc_gen_mrpc_protoc_gen_mrpc_SOURCES = \
 	protoc-gen-mrpc/kinds.c protoc-gen-mrpc/kinds.h \
 	protoc-gen-mrpc/layout.c protoc-gen-mrpc/layout.h \
 	protoc-gen-mrpc/libprotoc.cc protoc-gen-mrpc/libprotoc.h \
+	protoc-gen-mrpc/literals.c protoc-gen-mrpc/literals.h \
 	protoc-gen-mrpc/main.c \
 	protoc-gen-mrpc/marshal_decode.c \
 	protoc-gen-mrpc/marshal_encode.c \
+	protoc-gen-mrpc/marshal_enum.c \
 	protoc-gen-mrpc/marshal_file.c \
 	protoc-gen-mrpc/marshal_finish.c \
 	protoc-gen-mrpc/marshal_mirror.c \

@@ -13,12 +13,18 @@ static const char *helper_name(const schema_field *field, bool always)
     bool list = field->repeated;
     if (field->is_map)
         return "entries";
+    if (field->type == MRPC_TYPE_GROUP)
+        return list ? "groups" : always ? "group_element" : "group";
     if (marshal_is_message(field))
         return list ? "messages" : always ? "element" : "message";
+    if (marshal_is_text(field) && !schema_checks_text(field))
+        return list ? "raws" : "raw";
     if (marshal_is_text(field))
         return list ? "strings" : "string";
     if (field->type == MRPC_TYPE_BYTES)
         return list ? "bytes_list" : "bytes";
+    if (schema_is_closed(field))
+        return !list ? "enum" : field->packed ? "packed_enums" : "enums";
     if (list)
         return field->packed ? "packed" : "numbers";
     return always ? "number" : "nonzero";
@@ -35,6 +41,8 @@ static void write_call(const schema_field *field, bool always, int indent, outpu
         output_printf(out, ", sizeof(entry_%s)", field->message->c_name);
     if (marshal_is_message(field))
         output_printf(out, ", depth, encode_%s", field->message->c_name);
+    else if (schema_is_closed(field))
+        output_printf(out, ", names_%s", field->enumeration->c_name);
     else if (marshal_width(field) != 0)
         output_printf(out, ", %s", marshal_wire_kind(field));
     output_printf(out, ", \"%s\");\n%*sif (MRPC_UNLIKELY(front == NULL))\n%*sreturn NULL;\n", field->full_name, indent,
@@ -44,6 +52,10 @@ static void write_call(const schema_field *field, bool always, int indent, outpu
 static void write_field(const schema_field *field, output *out)
 {
     bool sized = marshal_width(field) == 0 && !marshal_is_message(field);
+    if (field->presence == PRESENCE_REQUIRED) { /* that it is there was seen to */
+        write_call(field, true, 4, out);
+        return;
+    }
     if (schema_kind(field) == MRPC_FIELD_ONEOF)
         output_printf(out, "    if (m->%s_case == %d) {\n", field->oneof->c_name, (int)field->number);
     else if (schema_has_flag(field))
@@ -56,6 +68,12 @@ static void write_field(const schema_field *field, output *out)
     }
     write_call(field, true, 8, out);
     output_text(out, "    }\n");
+}
+
+static void write_required_check(const schema_field *field, output *out)
+{
+    marshal_write_absence(field, "    if (MRPC_UNLIKELY(", "))\n", out);
+    output_printf(out, "        return mrpc_wire_missing(out, \"%s\");\n", field->full_name);
 }
 
 static void write_case_check(const schema_oneof *oneof, output *out)
@@ -74,6 +92,9 @@ static void write_message(const schema_message *message, const schema_field *con
 {
     for (size_t i = 0; i < message->oneof_count; i++)
         write_case_check(message->oneofs[i], out);
+    for (size_t i = 0; i < message->field_count; i++)
+        if (fields[i]->presence == PRESENCE_REQUIRED)
+            write_required_check(fields[i], out);
     output_printf(out,
                   "    front = mrpc_wire_put_unknown(out, front, m->base.unknown, \"%s\");\n"
                   "    if (MRPC_UNLIKELY(front == NULL))\n        return NULL;\n",

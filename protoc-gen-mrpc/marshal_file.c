@@ -54,7 +54,7 @@ static void declare_protobuf(const schema_message *message, output *out)
 
 static void declare_finish(const schema_message *message, output *out)
 {
-    if (message->reaches_map && !message->is_map_entry)
+    if (marshal_needs_finish(message) && !message->is_map_entry)
         output_printf(out, "static mrpc_wire_finisher finish_%s;\n", message->c_name);
 }
 
@@ -104,8 +104,8 @@ static void write_codec(const schema_message *message, uint32_t threshold, outpu
         "    return mrpc_wire_encode(gather, message, encode_$T$, \"$name$\");\n}\n\n"
         "static int codec_decode_$T$(mrpc_decoder *decoder, void *message)\n{\n    decoder->stamp = MRPC_STAMP;\n"
         "    return mrpc_wire_decode(decoder, message, start_$T$, decode_$T$, $finish$$F$);\n}\n\n",
-        "T", message->c_name, "name", message->full_name, "finish", message->reaches_map ? "finish_" : "", "F",
-        message->reaches_map ? message->c_name : "NULL", NULL);
+        "T", message->c_name, "name", message->full_name, "finish", marshal_needs_finish(message) ? "finish_" : "", "F",
+        marshal_needs_finish(message) ? message->c_name : "NULL", NULL);
 }
 
 static void write_codecs(const schema_file *file, const gen_options *options, output *out)
@@ -176,6 +176,8 @@ int generate_marshal(const schema_file *file, const gen_options *options, output
     size_t vectors = 0;
     write_head(file, options, out);
     for_each_message(file, marshal_write_mirror, out);
+    for (size_t i = 0; i < file->module_enum_count; i++)
+        marshal_write_enum(file->module_enums[i], out);
     write_native(file, out);
     write_protobuf(file, out);
     write_codecs(file, options, out);

@@ -10,8 +10,9 @@
 /* The first 16 bytes of a message are the arena, which is zero, and the pointer to unknown fields. */
 enum { UNKNOWN_OFFSET = 8, HEAD_SIZE = 16, CAPACITY_OFFSET = 16 };
 
-const native_direction native_put = {"put", "marshal", "out", false};
-const native_direction native_take = {"take", "unmarshal", "in", true};
+const native_direction native_put = {"put", "marshal", "out", "unnamed(out", "missing(out", false};
+const native_direction native_take = {
+    "take", "unmarshal", "in", "nameless(in, (const char *)m", "lacks(in, (const char *)m", true};
 
 bool native_is_bool(const schema_member *member)
 {
@@ -26,7 +27,8 @@ static void mark_bits(const schema_message *message, uint8_t boolean, uint8_t *m
     for (size_t i = 0; i < message->member_count; i++) {
         const schema_member *member = &message->members[i];
         bool is_list = member->kind == MEMBER_FIELD && member->field->repeated;
-        memset(mask + member->offset, native_is_bool(member) ? boolean : 0xff, is_list ? CAPACITY_OFFSET : member->size);
+        memset(mask + member->offset, native_is_bool(member) ? boolean : 0xff,
+               is_list ? CAPACITY_OFFSET : member->size);
     }
 }
 
@@ -72,12 +74,17 @@ void native_write_check(int indent, output *out)
 static const char *helper_name(const schema_field *field)
 {
     bool list = field->repeated;
+    bool must_be = field->oneof != NULL || field->parent->is_map_entry || field->presence == PRESENCE_REQUIRED;
     if (marshal_is_message(field))
-        return list ? "messages" : field->oneof != NULL || field->parent->is_map_entry ? "element" : "message";
+        return list ? "messages" : must_be ? "element" : "message";
+    if (marshal_is_text(field) && !schema_checks_text(field))
+        return list ? "raws" : "raw";
     if (marshal_is_text(field))
         return list ? "strings" : "string";
     if (field->type == MRPC_TYPE_BYTES)
         return list ? "bytes_list" : "numbers";
+    if (schema_is_closed(field))
+        return "enums";
     return field->type == MRPC_TYPE_BOOL ? "bools" : "numbers";
 }
 
@@ -86,6 +93,25 @@ static void write_message_arguments(const native_direction *direction, const sch
     if (direction->needs_size)
         output_printf(out, ", sizeof(message_%s)", field->message->c_name);
     output_printf(out, ", depth, %s_%s", direction->function, field->message->c_name);
+}
+
+void native_write_named(const native_direction *direction, const schema_field *field, int indent, output *out)
+{
+    if (!schema_is_closed(field) || field->repeated)
+        return;
+    output_printf(out, "%*sif (MRPC_UNLIKELY(", indent, "");
+    if (schema_has_flag(field) && field->presence != PRESENCE_REQUIRED)
+        output_printf(out, "m->has_%s != 0 && ", field->c_name);
+    output_printf(out, "!names_%s(", field->enumeration->c_name);
+    marshal_write_member(field, out);
+    output_printf(out, ")))\n%*sreturn mrpc_native_%s, \"%s\");\n", indent + 4, "", direction->unnamed,
+                  field->full_name);
+}
+
+void native_write_required(const native_direction *direction, const schema_field *field, output *out)
+{
+    marshal_write_absence(field, "    if (MRPC_UNLIKELY(", "))\n", out);
+    output_printf(out, "        return mrpc_native_%s, \"%s\");\n", direction->missing, field->full_name);
 }
 
 void native_write_value(const native_direction *direction, const schema_field *field, int indent, output *out)
@@ -105,6 +131,8 @@ void native_write_value(const native_direction *direction, const schema_field *f
         write_message_arguments(direction, field, out);
     else if (field->type == MRPC_TYPE_BYTES && !field->repeated)
         output_text(out, ", 1");
+    else if (schema_is_closed(field))
+        output_printf(out, ", names_%s", field->enumeration->c_name);
     else if (marshal_width(field) > 1)
         output_printf(out, ", %zu", marshal_width(field));
     output_printf(out, ", \"%s\");\n", field->full_name);

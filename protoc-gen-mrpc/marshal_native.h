@@ -20,10 +20,18 @@ typedef struct native_direction {
     const char *verb;     /* of the helpers: put, take */
     const char *function; /* of generated functions: marshal, unmarshal */
     const char *state;    /* out, in */
+    const char *unnamed;  /* of helpers that refuse, with their first arguments */
+    const char *missing;
     bool needs_size;      /* whether helpers for messages want the size of the struct */
 } native_direction;
 
 extern const native_direction native_put, native_take;
+
+/* Writes the check that an enum names a number that is there; nothing for a list or anything but a closed enum. */
+void native_write_named(const native_direction *direction, const schema_field *field, int indent, output *out);
+
+/* Writes the check that a required field is there. */
+void native_write_required(const native_direction *direction, const schema_field *field, output *out);
 
 /* Writes the statements for what the field points to, each line after `indent` spaces; nothing for plain values. */
 void native_write_value(const native_direction *direction, const schema_field *field, int indent, output *out);

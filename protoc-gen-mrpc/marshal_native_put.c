@@ -33,6 +33,16 @@ static void write_absent(const schema_field *field, output *out)
                     width == 4 ? "uint32_t" : "uint8_t", NULL);
 }
 
+static void write_presence(const schema_field *field, output *out)
+{
+    if (field->presence == PRESENCE_REQUIRED)
+        native_write_required(&native_put, field, out);
+    else if (schema_has_flag(field))
+        write_absent(field, out);
+    if (field->oneof == NULL)
+        native_write_named(&native_put, field, 4, out);
+}
+
 /* One case of a oneof: the rest of the union becomes zero, then what the active field points to follows. */
 static void write_case(const schema_oneof *oneof, const schema_field *field, output *out)
 {
@@ -42,6 +52,7 @@ static void write_case(const schema_oneof *oneof, const schema_field *field, out
         output_printf(out, "        memset((char *)&m->%s + %zu, 0, %zu);\n", oneof->c_name, used, oneof->size - used);
     if (field->type == MRPC_TYPE_BOOL)
         output_fill(out, "        m->$o$.$f$ = m->$o$.$f$ != 0;\n", "o", oneof->c_name, "f", field->c_name, NULL);
+    native_write_named(&native_put, field, 8, out);
     native_write_value(&native_put, field, 8, out);
     output_text(out, "        break;\n");
 }
@@ -82,8 +93,7 @@ static void write_message(const schema_message *message, output *out)
     native_for_each_word(message, 0xff, write_clear, out);
     write_bools(message, "    ", out);
     for (size_t i = 0; i < message->field_count; i++)
-        if (schema_has_flag(message->fields[i]))
-            write_absent(message->fields[i], out);
+        write_presence(message->fields[i], out);
     output_printf(out, "    cursor = mrpc_native_put_unknown(out, cursor, &m->base.unknown, \"%s\");\n",
                   message->full_name);
     native_write_check(4, out);
@@ -132,6 +142,7 @@ static void write_entries(const schema_message *entry, output *out)
     write_bools(entry, "        ", out);
     native_write_value(&native_put, entry->fields[0], 8, out);
     write_order(entry, out);
+    native_write_named(&native_put, entry->fields[1], 8, out);
     native_write_value(&native_put, entry->fields[1], 8, out);
     output_text(out, "    }\n    return cursor;\n}\n\n");
 }

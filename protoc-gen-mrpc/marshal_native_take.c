@@ -74,6 +74,7 @@ static void write_case(const schema_oneof *oneof, const schema_field *field, out
             "        if (MRPC_UNLIKELY(m->%s.%s > 1))\n"
             "            return mrpc_native_wrong(in, cursor, \"%s\", \"is a bool that is neither 0 nor 1\");\n",
             oneof->c_name, field->c_name, field->full_name);
+    native_write_named(&native_take, field, 8, out);
     native_write_value(&native_take, field, 8, out);
     output_text(out, "        break;\n");
 }
@@ -93,6 +94,15 @@ static void write_oneof(const schema_oneof *oneof, output *out)
                   "fields\");\n"
                   "    }\n",
                   oneof->full_name);
+}
+
+/* What the bits of the struct do not say. */
+static void write_presence(const schema_field *field, output *out)
+{
+    if (field->presence == PRESENCE_REQUIRED)
+        native_write_required(&native_take, field, out);
+    if (field->oneof == NULL)
+        native_write_named(&native_take, field, 4, out);
 }
 
 static void write_members(const schema_message *message, output *out)
@@ -122,6 +132,8 @@ static void write_message(const schema_message *message, output *out)
                 "    cursor = mrpc_native_take_unknown(in, cursor + sizeof *m, &m->base.unknown, \"$name$\");\n",
                 "T", message->c_name, "name", message->full_name, NULL);
     native_write_check(4, out);
+    for (size_t i = 0; i < message->field_count; i++)
+        write_presence(message->fields[i], out);
     write_members(message, out);
     output_printf(out, "%s    return cursor;\n}\n\n", marshal_uses_depth(message) ? "" : "    (void)depth;\n");
 }
@@ -174,6 +186,7 @@ static void write_entries(const schema_message *entry, output *out)
     write_entry_words(entry, output_string(&words), out);
     native_write_value(&native_take, entry->fields[0], 8, out);
     write_order(entry, out);
+    native_write_named(&native_take, entry->fields[1], 8, out);
     native_write_value(&native_take, entry->fields[1], 8, out);
     output_text(out, "    }\n    return cursor;\n}\n\n");
     out->failed |= words.failed;

@@ -14,7 +14,7 @@ bool marshal_is_text(const schema_field *field)
 
 bool marshal_is_message(const schema_field *field)
 {
-    return field->type == MRPC_TYPE_MESSAGE;
+    return schema_is_message(field);
 }
 
 size_t marshal_width(const schema_field *field)
@@ -73,6 +73,8 @@ uint32_t marshal_wire_type(const schema_field *field)
     case MRPC_TYPE_BYTES:
     case MRPC_TYPE_MESSAGE:
         return 2;
+    case MRPC_TYPE_GROUP:
+        return 3;
     case MRPC_TYPE_FIXED32:
     case MRPC_TYPE_SFIXED32:
     case MRPC_TYPE_FLOAT:
@@ -114,12 +116,25 @@ bool marshal_uses_depth(const schema_message *message)
     return false;
 }
 
+bool marshal_needs_finish(const schema_message *message)
+{
+    return message->reaches_map || message->reaches_required;
+}
+
 void marshal_write_member(const schema_field *field, output *out)
 {
     if (field->oneof != NULL)
         output_printf(out, "m->%s.%s", field->oneof->c_name, field->c_name);
     else
         output_printf(out, "m->%s", field->c_name);
+}
+
+void marshal_write_absence(const schema_field *field, const char *before, const char *behind, output *out)
+{
+    if (marshal_is_message(field))
+        output_printf(out, "%sm->%s == NULL%s", before, field->c_name, behind);
+    else
+        output_printf(out, "%sm->has_%s == 0%s", before, field->c_name, behind);
 }
 
 void marshal_write_ascends(const schema_field *key, const char *before, const char *behind, output *out)

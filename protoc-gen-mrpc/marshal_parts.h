@@ -7,8 +7,10 @@
  *
  *   message_, entry_         the struct as the module sees it
  *   marshal_, unmarshal_     the native encoding, with stray_ saying what was wrong with a struct
- *   encode_, decode_         the protobuf encoding, with start_ for a new message, finish_ for the maps below it,
- * complete_ and ascends_ for an entry of a map codec_marshal_ …         what stands in the module's table
+ *   encode_, decode_         the protobuf encoding, with start_ for a new message, finish_ for the maps and required
+ *                            fields below it, complete_ and ascends_ for an entry of a map
+ *   names_                   which numbers a closed enum names
+ *   codec_marshal_ …         what stands in the module's table
  */
 #ifndef MRPC_GEN_MARSHAL_PARTS_H
 #define MRPC_GEN_MARSHAL_PARTS_H
@@ -35,10 +37,17 @@ bool marshal_is_signed(const schema_field *field);
 
 /* "m->name" or "m->choice.name". */
 void marshal_write_member(const schema_field *field, output *out);
+/* The condition that a required field is absent, between two pieces of text. */
+void marshal_write_absence(const schema_field *field, const char *before, const char *behind, output *out);
 /* The condition that the key of an entry comes before that of another; both are C text that ends in "->" or ".". */
 void marshal_write_ascends(const schema_field *key, const char *before, const char *behind, output *out);
+/* Whether a message of the type is looked through when all of the input was read. */
+bool marshal_needs_finish(const schema_message *message);
 /* Whether nesting is counted in the functions of this message. */
 bool marshal_uses_depth(const schema_message *message);
+
+/* The function that says which numbers a closed enum names. */
+void marshal_write_enum(const schema_enum *enumeration, output *out);
 
 /* Each writes the functions of one message or map entry. */
 void marshal_write_mirror(const schema_message *message, output *out);

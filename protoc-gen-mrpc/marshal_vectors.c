@@ -46,7 +46,10 @@ static int write_variants(const schema_file *file, size_t codec, output *out, ou
     for (int variant = 0; result == 0 && variant < SAMPLE_VARIANTS; variant++) {
         gen_arena arena = {0};
         const sample *message = sample_make(type, (sample_variant)variant, values, &arena);
-        result = message == NULL ? MRPC_ENOMEM : write_vector(message, codec, (*count)++, out, rows);
+        if (message != NULL)
+            result = write_vector(message, codec, (*count)++, out, rows);
+        else
+            result = arena.failed ? MRPC_ENOMEM : 0;
         arena_free(&arena);
     }
     return result;

@@ -109,8 +109,13 @@ void output_declare(output *out, const char *type, const char *name)
 
 void output_literal(output *out, const char *text)
 {
+    output_literal_bytes(out, text, strlen(text));
+}
+
+void output_literal_bytes(output *out, const char *text, size_t size)
+{
     output_text(out, "\"");
-    for (const char *c = text; *c != '\0'; c++) {
+    for (const char *c = text; c < text + size; c++) {
         unsigned char byte = (unsigned char)*c;
         if (byte < 0x20 || byte >= 0x7f || byte == '"' || byte == '\\' || byte == '?')
             output_printf(out, "\\%03o", (unsigned)byte); /* three digits: what follows cannot be read as a fourth */

@@ -38,6 +38,7 @@ void output_declare(output *out, const char *type, const char *name);
 
 /* Writes a C string literal, quotes included, that any compiler reads as exactly `text`. */
 void output_literal(output *out, const char *text);
+void output_literal_bytes(output *out, const char *text, size_t size);
 
 /* Writes bytes as the elements of an initializer, in lines that are indented by four spaces: briefly, because there may
  * be many. */

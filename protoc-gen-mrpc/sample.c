@@ -10,7 +10,9 @@ enum {
     SAMPLE_DEPTH = 3,    /* messages below the root, one in the other */
     SAMPLE_MESSAGES = 7, /* messages below the root in all; what is more is left out */
     LEAST_VALUES = 16,   /* values in them in all */
-    VALUE_SIZE = 32      /* bytes of a struct that count as one value, even when it is empty */
+    VALUE_SIZE = 32,     /* bytes of a struct that count as one value, even when it is empty */
+    MOST_NESTED = 90,    /* messages in each other because they are required; less than MRPC_DEPTH_LIMIT */
+    MOST_REQUIRED = 1000 /* such messages in all */
 };
 
 typedef struct sampling {
@@ -18,6 +20,8 @@ typedef struct sampling {
     sample_variant variant;
     unsigned seed;           /* goes up by one with each value */
     size_t messages, values; /* that may still be made below the root */
+    size_t required;         /* messages that may still be made whatever the rest, because they are required */
+    unsigned nested;
 } sampling;
 
 /* Lengths around those at which copying changes its way, ASCII and not. */
@@ -58,14 +62,28 @@ static const uint64_t numbers[] = {
     UINT64_MAX - 1,
 };
 
-/* A number that is not zero in the width of the field. */
+/* One of the enum's but the first, and not zero as long as there is another; `other` when an open enum has none. */
+static uint64_t enum_number(const schema_enum *enumeration, unsigned seed, uint64_t other)
+{
+    size_t count = enumeration->value_count;
+    for (size_t i = 0; i < count; i++) {
+        int32_t number = enumeration->values[(1 + seed % (count > 1 ? count - 1 : 1) + i) % count].number;
+        if (number != 0)
+            return (uint32_t)number;
+    }
+    if (enumeration->closed)
+        return 0;
+    return (uint32_t)other != 0 ? (uint32_t)other : 5;
+}
+
+/* A number in the width of the field that is not zero, unless its enum has no other. */
 static uint64_t number_for(const schema_field *field, unsigned seed)
 {
     uint64_t number = numbers[seed % (sizeof numbers / sizeof *numbers)];
     if (field->type == MRPC_TYPE_BOOL)
         return 1;
-    if (field->type == MRPC_TYPE_ENUM && field->enumeration->value_count > 1)
-        return (uint32_t)field->enumeration->values[1 + seed % (field->enumeration->value_count - 1)].number;
+    if (field->type == MRPC_TYPE_ENUM)
+        return enum_number(field->enumeration, seed, number);
     if (field->type == MRPC_TYPE_DOUBLE)
         return UINT64_C(0x3ff8000000000000) + seed; /* 1.5 and a little */
     if (field->type == MRPC_TYPE_FLOAT)
@@ -77,21 +95,39 @@ static uint64_t number_for(const schema_field *field, unsigned seed)
 
 static sample *make_message(sampling *s, const schema_message *type, unsigned depth);
 
+/* Whether there is room for one more message. One that is required is made in any case, but for types that no message
+ * can be of because they require themselves. */
+static bool may_make(sampling *s, const schema_field *field, unsigned depth)
+{
+    size_t cost = field->message->size / VALUE_SIZE;
+    if (field->presence == PRESENCE_REQUIRED) {
+        if (s->required == 0 || s->nested == MOST_NESTED)
+            return false;
+        s->required--;
+        return true;
+    }
+    if (depth == 0 || s->messages == 0 || cost > s->values)
+        return false;
+    s->messages--;
+    s->values -= cost;
+    return true;
+}
+
 /* False: it would be a message and there is no room for one. */
 static bool make_value(sampling *s, const schema_field *field, unsigned depth, sample_value *value)
 {
     unsigned seed = s->seed++;
     if (marshal_is_message(field)) {
-        size_t cost = field->message->size / VALUE_SIZE;
-        if (depth == 0 || s->messages == 0 || cost > s->values)
+        if (!may_make(s, field, depth))
             return false;
-        s->messages--;
-        s->values -= cost;
-        value->message = make_message(s, field->message, depth - 1);
+        s->nested++;
+        value->message = make_message(s, field->message, depth > 0 ? depth - 1 : 0);
+        s->nested--;
         return value->message != NULL;
     }
     if (schema_has_flag(field) && s->variant == SAMPLE_OTHER) {
         value->text = ""; /* present and zero, or empty */
+        value->bits = schema_is_closed(field) ? (uint32_t)field->enumeration->values[0].number : 0;
         return true;
     }
     if (marshal_width(field) != 0) {
@@ -205,19 +241,24 @@ static void add_unknown(sampling *s, sample *message)
 }
 
 /* All fields of the root; of messages below it, which have roots of their own, what the number of values allows. So all
- * samples of a module together are as large as its schema, whatever refers to what. */
+ * samples of a module together are as large as its schema, whatever refers to what. NULL: a required message cannot
+ * be made. */
 static sample *make_message(sampling *s, const schema_message *type, unsigned depth)
 {
-    bool is_root = depth == SAMPLE_DEPTH;
+    bool is_root = s->nested == 0;
     sample *message = new_sample(s, type);
-    if (message == NULL || s->variant == SAMPLE_EMPTY)
-        return message;
-    for (size_t i = 0; i < type->field_count && (is_root || s->values != 0); i++) {
-        if (is_wanted(s, type->fields[i]))
-            make_field(s, type->fields[i], depth, &message->fields[i]);
+    for (size_t i = 0; message != NULL && i < type->field_count; i++) {
+        const schema_field *field = type->fields[i];
+        bool is_required = field->presence == PRESENCE_REQUIRED, has_room = is_root || s->values != 0;
+        if (is_required || (has_room && s->variant != SAMPLE_EMPTY && is_wanted(s, field)))
+            make_field(s, field, depth, &message->fields[i]);
+        if (is_required && message->fields[i].count == 0)
+            return NULL;
         size_t count = is_root ? 0 : message->fields[i].count;
         s->values -= count < s->values ? count : s->values;
     }
+    if (message == NULL)
+        return NULL;
     if (s->variant == SAMPLE_OTHER)
         add_unknown(s, message);
     return message;
@@ -225,7 +266,7 @@ static sample *make_message(sampling *s, const schema_message *type, unsigned de
 
 sample *sample_make(const schema_message *type, sample_variant variant, size_t values, gen_arena *arena)
 {
-    sampling s = {arena, variant, (unsigned)variant * 7, SAMPLE_MESSAGES, LEAST_VALUES + values};
+    sampling s = {arena, variant, (unsigned)variant * 7, SAMPLE_MESSAGES, LEAST_VALUES + values, MOST_REQUIRED, 0};
     sample *message = make_message(&s, type, SAMPLE_DEPTH);
     return arena->failed ? NULL : message;
 }

@@ -36,14 +36,15 @@ struct sample {
 };
 
 typedef enum sample_variant {
-    SAMPLE_EMPTY,
+    SAMPLE_EMPTY, /* but for what is required */
     SAMPLE_FULL,  /* every field, the first of each oneof */
     SAMPLE_OTHER, /* other values, the last of each oneof, unknown fields */
     SAMPLE_VARIANTS
 } sample_variant;
 
 /* The same for the same schema on every machine. `values`: about how many values the messages below the root may have
- * together, the size of their structs included. NULL: no memory. */
+ * together, the size of their structs included. NULL: no memory, which arena->failed says, or no message of the type
+ * can be complete. */
 sample *sample_make(const schema_message *type, sample_variant variant, size_t values, gen_arena *arena);
 
 /* Appends the sample in the protobuf encoding. */

@@ -54,11 +54,20 @@ static void put_run(output *out, const char *data, size_t size)
     output_write(out, data, size);
 }
 
+/* A message without its length, as a group has it. */
+static void put_group(output *out, const schema_field *field, const sample_value *value)
+{
+    sample_protobuf(value->message, out);
+    put_varint(out, (uint64_t)field->number << 3 | 4);
+}
+
 /* One value behind its tag. */
 static void put_value(output *out, const schema_field *field, const sample_value *value)
 {
     if (marshal_width(field) != 0) {
         put_number(out, field, value->bits);
+    } else if (field->type == MRPC_TYPE_GROUP) {
+        put_group(out, field, value);
     } else if (!marshal_is_message(field)) {
         put_run(out, value->text, value->size);
     } else {

@@ -45,7 +45,17 @@ struct schema_enum {
     bool deprecated;
     schema_location location;
     const char *c_name; /* filled by names.c */
+    size_t mark;        /* as that of a message */
 };
+
+/* What a singular field that is not a message is when it is absent; of its type that member which applies. */
+typedef struct schema_default {
+    uint64_t bits; /* integers and bool, sign-extended */
+    double real;   /* float and double */
+    const char *text;
+    size_t size;                    /* bytes of the text, which may have NULs in it */
+    const schema_enum_value *value; /* of an enum: the first one when the schema names none */
+} schema_default;
 
 typedef enum schema_presence { PRESENCE_IMPLICIT, PRESENCE_EXPLICIT, PRESENCE_REQUIRED } schema_presence;
 
@@ -58,6 +68,7 @@ struct schema_field {
     schema_message *message;  /* type MESSAGE or GROUP; of a map: the entry */
     schema_enum *enumeration; /* type ENUM */
     schema_oneof *oneof;      /* real oneofs only, not the one behind `optional` */
+    schema_default absent;
     schema_message *parent;
     size_t index; /* in parent->fields */
     bool deprecated;
@@ -108,6 +119,8 @@ struct schema_message {
     schema_enum **enums;
     size_t enum_count;
     bool is_map_entry;
+    bool is_message_set;  /* option message_set_wire_format */
+    int32_t group_number; /* of the field whose group it is; 0: it is no group */
     bool deprecated;
     schema_location location;
     const char *c_name;     /* filled by names.c */
@@ -117,6 +130,7 @@ struct schema_message {
     size_t index; /* among all messages of the file, depth first, entries included; filled by layout.c */
     mrpc_fingerprint fingerprint; /* filled by fingerprint.c */
     bool reaches_map;             /* filled by fingerprint.c: whether it has a map, or a message below it has */
+    bool reaches_required;        /* likewise for required fields */
     const char *schema_text;      /* filled by fingerprint.c: its part of the canonical texts */
     const char *layout_text;
     size_t schema_text_size, layout_text_size;
@@ -143,10 +157,18 @@ typedef struct schema_service {
     const char *c_name; /* filled by names.c */
 } schema_service;
 
+/* A field that a file or a message declares for a message which may be anywhere. */
+typedef struct schema_extension {
+    const char *full_name;
+    const char *extendee; /* full name */
+    bool is_option;       /* the extendee is one of google.protobuf's …Options */
+    schema_location location;
+} schema_extension;
+
 struct schema_file {
     const char *name;    /* "a/b.proto" */
     const char *package; /* "" when none */
-    const char *syntax;  /* "proto2", "proto3" */
+    bool is_proto2;
     schema_file **dependencies;
     bool *public_dependency; /* as many */
     bool *dependency_needed; /* as many; filled by imports.c: whether generated code needs that of the import */
@@ -159,6 +181,8 @@ struct schema_file {
     size_t enum_count;
     schema_service *services;
     size_t service_count;
+    schema_extension *extensions; /* of the file and of its messages */
+    size_t extension_count;
     const uint8_t *descriptor; /* serialized FileDescriptorProto, without source locations */
     size_t descriptor_size;
     schema_location syntax_location;
@@ -168,17 +192,46 @@ struct schema_file {
     schema_message **module_messages; /* filled by fingerprint.c: those of its marshal module, by codec: all_messages,
                                          then those of other files that they and the methods reach */
     size_t module_message_count;
+    const schema_enum **module_enums; /* filled by fingerprint.c: the closed ones that these messages use */
+    size_t module_enum_count;
     const char *c_prefix;         /* filled by names.c: "a_b_" */
     const char *c_header;         /* filled by names.c: "a/b.mrpc.h", as it is included */
     const char *c_symbol;         /* filled by names.c: the file's name as part of a C name, see names_symbol() */
     mrpc_fingerprint fingerprint; /* filled by fingerprint.c: of module_messages */
 };
 
+/* Whether what the field holds is a message: by itself, in a list, or, of a map, the entry. */
+static inline bool schema_is_message(const schema_field *field)
+{
+    return field->type == MRPC_TYPE_MESSAGE || field->type == MRPC_TYPE_GROUP;
+}
+
 /* Whether the struct has a has_… beside the field: singular, not a message, not in a oneof, with explicit presence. */
 static inline bool schema_has_flag(const schema_field *field)
 {
     return !field->repeated && field->oneof == NULL && field->presence != PRESENCE_IMPLICIT &&
-           field->type != MRPC_TYPE_MESSAGE && field->type != MRPC_TYPE_GROUP;
+           !schema_is_message(field);
+}
+
+/* Whether there is a function that reads the field, which gives the default when it is absent. In proto3 a value that
+ * is absent is zero, which the member says. */
+static inline bool schema_has_getter(const schema_field *field)
+{
+    return field->parent->file->is_proto2 && !field->parent->is_map_entry && !field->repeated &&
+           !schema_is_message(field);
+}
+
+/* Whether a string has to be UTF-8: proto2 leaves it to the application
+ * (https://protobuf.dev/editions/features/#utf8_validation). */
+static inline bool schema_checks_text(const schema_field *field)
+{
+    return field->type == MRPC_TYPE_STRING && !field->parent->file->is_proto2;
+}
+
+/* Whether only numbers that the enum names may be in the field. */
+static inline bool schema_is_closed(const schema_field *field)
+{
+    return field->type == MRPC_TYPE_ENUM && field->enumeration->closed;
 }
 
 #endif /* MRPC_GEN_SCHEMA_H */

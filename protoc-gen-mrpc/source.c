@@ -81,6 +81,24 @@ static void write_presence(const schema_field *field, output *out)
         output_text(out, "0");
 }
 
+static void write_flags(const schema_field *field, output *out)
+{
+    const char *before = "";
+    if (field->packed) {
+        output_text(out, "MRPC_FIELD_PACKED");
+        before = " | ";
+    }
+    if (field->presence == PRESENCE_REQUIRED) {
+        output_printf(out, "%sMRPC_FIELD_REQUIRED", before);
+        before = " | ";
+    }
+    if (schema_is_closed(field)) {
+        output_printf(out, "%sMRPC_FIELD_CLOSED", before);
+        before = " | ";
+    }
+    output_text(out, *before == '\0' ? "0" : "");
+}
+
 static void write_field(const schema_field *field, output *out)
 {
     output_printf(out, "    {\"%s\", %" PRId32 ", offsetof(%s, ", field->name, field->number, field->parent->c_name);
@@ -88,8 +106,9 @@ static void write_field(const schema_field *field, output *out)
         output_printf(out, "%s.", field->oneof->c_name);
     output_printf(out, "%s), ", field->c_name);
     write_presence(field, out);
-    output_printf(out, ",\n     %s, %s, %s, ", type_names[field->type], kind_names[schema_kind(field)],
-                  field->packed ? "MRPC_FIELD_PACKED" : "0");
+    output_printf(out, ",\n     %s, %s, ", type_names[field->type], kind_names[schema_kind(field)]);
+    write_flags(field, out);
+    output_text(out, ", ");
     if (field->message != NULL)
         output_printf(out, "&%s_type, NULL},\n", field->message->c_name);
     else if (field->enumeration != NULL)

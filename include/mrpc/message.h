@@ -106,12 +106,14 @@ typedef struct mrpc_field {
     uint32_t presence; /* OPTIONAL: offset of has_…; ONEOF: offset of the case; else 0. For an OPTIONAL message: 0. */
     uint8_t type;      /* mrpc_field_type */
     uint8_t kind;      /* mrpc_field_kind */
-    uint16_t flags;    /* MRPC_FIELD_PACKED */
+    uint16_t flags;    /* MRPC_FIELD_PACKED and the like */
     const mrpc_type *message;   /* MESSAGE, and the entry type of MAP */
     const mrpc_enum *enumeration; /* ENUM */
 } mrpc_field;
 
-#define MRPC_FIELD_PACKED 1u
+#define MRPC_FIELD_PACKED 1u   /* a list is written packed */
+#define MRPC_FIELD_REQUIRED 2u /* OPTIONAL, but a message without it can be neither written nor read */
+#define MRPC_FIELD_CLOSED 4u   /* only numbers that the enum names can be in the field */
 
 /* Says which schema and which memory layout a type has, all types that it reaches included. XXH3 of a canonical
  * text, see docs/PROTOCOL.md. layout is 0 where the native encoding cannot be used (another byte order, another

@@ -89,6 +89,28 @@ changes 'in an import: no presence' leaf.proto 's/optional int32 maybe/int32 may
 changes 'in an import: a oneof gets another name' leaf.proto 's/oneof choice/oneof selection/' 'schema same'
 changes 'in an import: a field leaves a oneof' leaf.proto 's/int32 two = 4;//; s/^enum/message Unused { int32 two = 4; } &/' 'schema-layout same'
 
+# The same for proto2, whose rules on what a message may be are part of the schema; defaults are never sent.
+cat >"$work/protos/leaf.proto" <<'PROTO'
+syntax = "proto2";
+package p;
+message Leaf {
+  optional Kind kind = 1 [default = NONE];
+  optional string text = 2;
+  optional group Inner = 3 {
+    optional int32 number = 1;
+  }
+}
+enum Kind {
+  NONE = 0;
+  SOME = 1;
+}
+PROTO
+run_protoc "$work/protos" "$work/before" base.proto leaf.proto || exit 1
+changes 'a field is required' leaf.proto 's/optional string/required string/' 'schema same'
+changes 'a default' leaf.proto 's/default = NONE/default = SOME/' 'same same'
+changes 'a group becomes a message' leaf.proto 's/optional group Inner = 3/optional Inner inner = 3; message Inner/' 'schema same'
+changes 'proto3 instead, with presence' leaf.proto '1s/2/3/; s/ \[default = NONE\]//; /group/,/}/d' 'schema-layout same'
+
 # Messages that reach the same set of messages are still different types.
 [ "$(fingerprints Root "$work/before")" != "$(fingerprints Middle "$work/before")" ] && pass 'types differ' || fail 'types do not differ'
 finish

@@ -2,16 +2,17 @@
 # marshal.mk - tests of marshal/ and of what the generator writes into FILE.marshal.c
 EXTRA_DIST += tests/unit/marshal.mk
 if HAVE_PROTOC
-PROTOS += everything everything_import
-EXTRA_DIST += tests/protos/everything.proto tests/protos/everything_import.proto
+PROTOS += everything everything2 everything_import
+EXTRA_DIST += tests/protos/everything.proto tests/protos/everything2.proto tests/protos/everything_import.proto
 
 # Compiled once for all tests, as long as none has flags of its own for compiling.
-EVERYTHING_FILES = gen/everything.mrpc.c gen/everything.marshal.c gen/everything_import.mrpc.c gen/everything_import.marshal.c
+EVERYTHING_FILES = gen/everything.mrpc.c gen/everything.marshal.c gen/everything_import.mrpc.c gen/everything_import.marshal.c \
+	gen/everything2.mrpc.c gen/everything2.marshal.c
 CODEC_HELP = tests/unit/marshal/codec_help.c tests/unit/marshal/codec_help.h \
 	tests/unit/marshal/random_message.c tests/unit/marshal/random_message.h
 
 MARSHAL_TESTS = tests/unit/marshal/test_concurrent tests/unit/marshal/test_failures tests/unit/marshal/test_module tests/unit/marshal/test_native \
-	tests/unit/marshal/test_peer tests/unit/marshal/test_protobuf tests/unit/marshal/test_round_trip \
+	tests/unit/marshal/test_peer tests/unit/marshal/test_proto2 tests/unit/marshal/test_protobuf tests/unit/marshal/test_round_trip \
 	tests/unit/marshal/test_shared
 check_PROGRAMS += $(MARSHAL_TESTS)
 TESTS += $(MARSHAL_TESTS)
@@ -30,15 +31,19 @@ tests_unit_marshal_test_native_SOURCES = tests/unit/marshal/test_native.c $(CODE
 nodist_tests_unit_marshal_test_native_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_native_LDADD = $(TEST_LDADD)
 tests_unit_marshal_test_peer_SOURCES = tests/unit/marshal/test_peer.c tests/unit/marshal/peer.cc tests/unit/marshal/peer.h $(CODEC_HELP)
-nodist_tests_unit_marshal_test_peer_SOURCES = $(EVERYTHING_FILES) gen/everything.pb.cc gen/everything_import.pb.cc
+nodist_tests_unit_marshal_test_peer_SOURCES = $(EVERYTHING_FILES) $(EVERYTHING_PB)
 tests_unit_marshal_test_peer_LDADD = $(TEST_LDADD) $(PROTOBUF_LIBS)
-tests/unit/marshal/peer.$(OBJEXT): gen/everything.pb.cc gen/everything_import.pb.cc
-gen/everything.pb.cc gen/everything_import.pb.cc: gen/%.pb.cc: tests/protos/%.proto
+EVERYTHING_PB = gen/everything.pb.cc gen/everything2.pb.cc gen/everything_import.pb.cc
+tests/unit/marshal/peer.$(OBJEXT): $(EVERYTHING_PB)
+$(EVERYTHING_PB): gen/%.pb.cc: tests/protos/%.proto
 	$(AM_V_GEN)$(MKDIR_P) gen && $(PROTOC) -I$(<D) --cpp_out=gen $(<F)
 tests_unit_marshal_test_shared_SOURCES = tests/unit/marshal/test_shared.c
 nodist_tests_unit_marshal_test_shared_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_shared_LDADD = $(TEST_LDADD)
 check_DATA += gen/everything_import.marshal.so
+tests_unit_marshal_test_proto2_SOURCES = tests/unit/marshal/test_proto2.c $(CODEC_HELP)
+nodist_tests_unit_marshal_test_proto2_SOURCES = $(EVERYTHING_FILES)
+tests_unit_marshal_test_proto2_LDADD = $(TEST_LDADD)
 tests_unit_marshal_test_protobuf_SOURCES = tests/unit/marshal/test_protobuf.c $(CODEC_HELP)
 nodist_tests_unit_marshal_test_protobuf_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_protobuf_LDADD = $(TEST_LDADD)

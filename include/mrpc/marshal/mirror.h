@@ -9,6 +9,7 @@
 #ifndef MRPC_MARSHAL_MIRROR_H
 #define MRPC_MARSHAL_MIRROR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,9 @@ typedef struct MRPC_MIRROR mrpc_span {
     void *data;
     size_t size;
 } mrpc_span;
+
+/* Whether a closed enum, as all of proto2 are, names a number. */
+typedef bool mrpc_enum_test(uint32_t number);
 
 /* Any list or map. */
 typedef struct MRPC_MIRROR mrpc_list {

@@ -141,6 +141,16 @@ MRPC_COLD char *mrpc_native_bad_order(mrpc_native_out *out, const char *where)
     return mrpc_native_refuse(out, MRPC_EINVAL, where, "has keys that are not in ascending order, each once");
 }
 
+MRPC_COLD char *mrpc_native_missing(mrpc_native_out *out, const char *where)
+{
+    return mrpc_native_refuse(out, MRPC_EINVAL, where, "is required and absent");
+}
+
+MRPC_COLD char *mrpc_native_unnamed(mrpc_native_out *out, const char *where)
+{
+    return mrpc_native_refuse(out, MRPC_EINVAL, where, "has a number that its enum does not name");
+}
+
 MRPC_INLINE size_t mrpc_native_room(const mrpc_native_out *out, const char *cursor)
 {
     return (size_t)(out->end - cursor);
@@ -225,6 +235,25 @@ MRPC_INLINE char *mrpc_native_put_string(mrpc_native_out *out, char *cursor, voi
     return cursor + MRPC_TEXT_PADDED(size);
 }
 
+/* A string of proto2, which need not be UTF-8. */
+MRPC_INLINE char *mrpc_native_put_raw(mrpc_native_out *out, char *cursor, void *member, const char *where)
+{
+    mrpc_span *string = (mrpc_span *)member;
+    const char *text = (const char *)string->data;
+    size_t size = string->size;
+    if (size == 0) {
+        string->data = NULL;
+        return cursor;
+    }
+    if (MRPC_UNLIKELY(text == NULL))
+        return mrpc_native_no_data(out, where);
+    if (MRPC_UNLIKELY(size >= mrpc_native_room(out, cursor)))
+        return mrpc_native_full(out, cursor, size == SIZE_MAX ? size : size + 1, 1, where);
+    string->data = mrpc_native_offset(out, cursor);
+    mrpc_text_copy_raw(cursor, text, size);
+    return cursor + MRPC_TEXT_PADDED(size);
+}
+
 /* References `bytes` bytes where they lie; false when the number of extents or the limit does not allow it. */
 MRPC_INLINE bool mrpc_native_put_extent(mrpc_native_out *out, mrpc_span *span, size_t bytes)
 {
@@ -287,6 +316,24 @@ MRPC_INLINE char *mrpc_native_put_bools(mrpc_native_out *out, char *cursor, void
     return cursor;
 }
 
+/* A list of a closed enum: never a reference, for the receiver looks at the values. */
+MRPC_INLINE char *mrpc_native_put_enums(mrpc_native_out *out, char *cursor, void *member, mrpc_enum_test *names,
+                                        const char *where)
+{
+    mrpc_span *span = (mrpc_span *)member;
+    const mrpc_word32 *copy = (const mrpc_word32 *)(void *)cursor;
+    size_t size = span->size;
+    if (size == 0) {
+        span->data = NULL;
+        return cursor;
+    }
+    cursor = mrpc_native_put_array(out, cursor, span, sizeof *copy, where);
+    for (size_t i = 0; cursor != NULL && i < size; i++)
+        if (MRPC_UNLIKELY(!names(copy[i])))
+            return mrpc_native_unnamed(out, where);
+    return cursor;
+}
+
 MRPC_INLINE char *mrpc_native_put_strings(mrpc_native_out *out, char *cursor, void *member, const char *where)
 {
     mrpc_span *span = (mrpc_span *)member, *items = (mrpc_span *)cursor;
@@ -298,6 +345,20 @@ MRPC_INLINE char *mrpc_native_put_strings(mrpc_native_out *out, char *cursor, vo
     cursor = mrpc_native_put_array(out, cursor, span, sizeof *items, where);
     for (size_t i = 0; cursor != NULL && i < size; i++)
         cursor = mrpc_native_put_string(out, cursor, &items[i], where);
+    return cursor;
+}
+
+MRPC_INLINE char *mrpc_native_put_raws(mrpc_native_out *out, char *cursor, void *member, const char *where)
+{
+    mrpc_span *span = (mrpc_span *)member, *items = (mrpc_span *)cursor;
+    size_t size = span->size;
+    if (size == 0) {
+        span->data = NULL;
+        return cursor;
+    }
+    cursor = mrpc_native_put_array(out, cursor, span, sizeof *items, where);
+    for (size_t i = 0; cursor != NULL && i < size; i++)
+        cursor = mrpc_native_put_raw(out, cursor, &items[i], where);
     return cursor;
 }
 
@@ -444,6 +505,16 @@ MRPC_COLD char *mrpc_native_disorder(mrpc_native_in *in, const char *cursor, con
     return mrpc_native_wrong(in, cursor, where, "has keys that are not in ascending order, each once");
 }
 
+MRPC_COLD char *mrpc_native_lacks(mrpc_native_in *in, const char *cursor, const char *where)
+{
+    return mrpc_native_wrong(in, cursor, where, "is required and absent");
+}
+
+MRPC_COLD char *mrpc_native_nameless(mrpc_native_in *in, const char *cursor, const char *where)
+{
+    return mrpc_native_wrong(in, cursor, where, "has a number that its enum does not name");
+}
+
 MRPC_INLINE size_t mrpc_native_left(const mrpc_native_in *in, const char *cursor)
 {
     return (size_t)(in->end - cursor);
@@ -517,6 +588,21 @@ MRPC_INLINE char *mrpc_native_take_string(mrpc_native_in *in, char *cursor, void
     return mrpc_native_take_other_string(in, cursor, string, where);
 }
 
+/* A string of proto2, which need not be UTF-8. */
+MRPC_INLINE char *mrpc_native_take_raw(mrpc_native_in *in, char *cursor, void *member, const char *where)
+{
+    mrpc_span *string = (mrpc_span *)member;
+    size_t size = string->size;
+    if (size == 0)
+        return mrpc_native_take_other_string(in, cursor, string, where);
+    if (MRPC_UNLIKELY(!mrpc_native_is_here(in, cursor, string->data) || size >= mrpc_native_left(in, cursor)))
+        return mrpc_native_misplaced(in, cursor, string, where);
+    if (MRPC_UNLIKELY(mrpc_load8(cursor + (size & ~(size_t)7)) >> (8 * size & 63) != 0))
+        return mrpc_native_bad_padding(in, cursor, where);
+    string->data = cursor;
+    return cursor + MRPC_TEXT_PADDED(size);
+}
+
 /* An array whose elements are looked at afterwards. */
 MRPC_INLINE char *mrpc_native_take_array(mrpc_native_in *in, char *cursor, mrpc_span *span, size_t element,
                                          const char *where)
@@ -572,6 +658,22 @@ MRPC_INLINE char *mrpc_native_take_bools(mrpc_native_in *in, char *cursor, void 
     return next;
 }
 
+/* A list of a closed enum. */
+MRPC_INLINE char *mrpc_native_take_enums(mrpc_native_in *in, char *cursor, void *member, mrpc_enum_test *names,
+                                         const char *where)
+{
+    mrpc_span *span = (mrpc_span *)member;
+    const mrpc_word32 *numbers = (const mrpc_word32 *)(void *)cursor;
+    size_t size = span->size;
+    if (size == 0)
+        return MRPC_LIKELY(span->data == NULL) ? cursor : mrpc_native_misplaced(in, cursor, span, where);
+    cursor = mrpc_native_take_array(in, cursor, span, sizeof *numbers, where);
+    for (size_t i = 0; cursor != NULL && i < size; i++)
+        if (MRPC_UNLIKELY(!names(numbers[i])))
+            return mrpc_native_nameless(in, (const char *)&numbers[i], where);
+    return cursor;
+}
+
 MRPC_INLINE char *mrpc_native_take_strings(mrpc_native_in *in, char *cursor, void *member, const char *where)
 {
     mrpc_span *span = (mrpc_span *)member, *items = (mrpc_span *)cursor;
@@ -581,6 +683,18 @@ MRPC_INLINE char *mrpc_native_take_strings(mrpc_native_in *in, char *cursor, voi
     cursor = mrpc_native_take_array(in, cursor, span, sizeof *items, where);
     for (size_t i = 0; cursor != NULL && i < size; i++)
         cursor = mrpc_native_take_string(in, cursor, &items[i], where);
+    return cursor;
+}
+
+MRPC_INLINE char *mrpc_native_take_raws(mrpc_native_in *in, char *cursor, void *member, const char *where)
+{
+    mrpc_span *span = (mrpc_span *)member, *items = (mrpc_span *)cursor;
+    size_t size = span->size;
+    if (size == 0)
+        return MRPC_LIKELY(span->data == NULL) ? cursor : mrpc_native_misplaced(in, cursor, span, where);
+    cursor = mrpc_native_take_array(in, cursor, span, sizeof *items, where);
+    for (size_t i = 0; cursor != NULL && i < size; i++)
+        cursor = mrpc_native_take_raw(in, cursor, &items[i], where);
     return cursor;
 }
 

@@ -134,6 +134,16 @@ MRPC_COLD uint8_t *mrpc_wire_refuse(mrpc_wire_out *out, int error, const char *w
     return NULL;
 }
 
+MRPC_COLD uint8_t *mrpc_wire_missing(mrpc_wire_out *out, const char *where)
+{
+    return mrpc_wire_refuse(out, MRPC_EINVAL, where, "is required and absent");
+}
+
+MRPC_COLD uint8_t *mrpc_wire_unnamed(mrpc_wire_out *out, const char *where)
+{
+    return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has a number that its enum does not name");
+}
+
 /* There is no room for `bytes` before `front`. */
 MRPC_COLD uint8_t *mrpc_wire_full(mrpc_wire_out *out, const uint8_t *front, size_t bytes, const char *where)
 {
@@ -215,6 +225,14 @@ MRPC_INLINE uint8_t *mrpc_wire_put_value(mrpc_wire_out *out, uint8_t *front, uin
     return mrpc_wire_raw_tag(mrpc_wire_raw_number(front, value, kind), tag);
 }
 
+/* The beginning or the end of a group. */
+MRPC_INLINE uint8_t *mrpc_wire_put_tag(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const char *where)
+{
+    if (MRPC_UNLIKELY(mrpc_wire_room(out, front) < MRPC_WIRE_HEAD))
+        return mrpc_wire_put_tight(out, front, 0, tag, MRPC_WIRE_INT64, where);
+    return mrpc_wire_raw_tag(front, tag);
+}
+
 /* A field of type number, with its tag. */
 MRPC_INLINE uint8_t *mrpc_wire_put_number(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *number,
                                           mrpc_wire_kind kind, const char *where)
@@ -228,6 +246,19 @@ MRPC_INLINE uint8_t *mrpc_wire_put_nonzero(mrpc_wire_out *out, uint8_t *front, u
 {
     uint64_t value = mrpc_wire_load(number, kind);
     return value == 0 ? front : mrpc_wire_put_value(out, front, tag, value, kind, where);
+}
+
+/* A number of a closed enum, with its tag when that is not 0. */
+MRPC_INLINE uint8_t *mrpc_wire_put_enum(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *number,
+                                        mrpc_enum_test *names, const char *where)
+{
+    uint64_t value = mrpc_wire_load(number, MRPC_WIRE_INT32);
+    if (MRPC_UNLIKELY(!names((uint32_t)value)))
+        return mrpc_wire_unnamed(out, where);
+    if (MRPC_UNLIKELY(mrpc_wire_room(out, front) < MRPC_WIRE_HEAD))
+        return mrpc_wire_put_tight(out, front, tag, value, MRPC_WIRE_INT32, where);
+    front = mrpc_wire_raw_varint(front, value);
+    return tag != 0 ? mrpc_wire_raw_tag(front, tag) : front;
 }
 
 /* The tag and length of what was written between `front` and `behind`. */
@@ -278,6 +309,13 @@ MRPC_INLINE uint8_t *mrpc_wire_put_string(mrpc_wire_out *out, uint8_t *front, ui
     return mrpc_wire_put_run(out, front, tag, string->data, string->size, true, where);
 }
 
+/* A string of proto2, which need not be UTF-8. */
+MRPC_INLINE uint8_t *mrpc_wire_put_raw(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const mrpc_string *string,
+                                       const char *where)
+{
+    return mrpc_wire_put_run(out, front, tag, string->data, string->size, false, where);
+}
+
 MRPC_INLINE uint8_t *mrpc_wire_put_bytes(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const mrpc_bytes *bytes,
                                          const char *where)
 {
@@ -292,6 +330,17 @@ MRPC_INLINE uint8_t *mrpc_wire_put_strings(mrpc_wire_out *out, uint8_t *front, u
         return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has a size but its pointer is NULL");
     for (size_t i = strings->size; front != NULL && i-- > 0;)
         front = mrpc_wire_put_string(out, front, tag, &strings->data[i], where);
+    return front;
+}
+
+MRPC_INLINE uint8_t *mrpc_wire_put_raws(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list,
+                                        const char *where)
+{
+    const mrpc_string_list *strings = (const mrpc_string_list *)list;
+    if (MRPC_UNLIKELY(strings->data == NULL && strings->size != 0))
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has a size but its pointer is NULL");
+    for (size_t i = strings->size; front != NULL && i-- > 0;)
+        front = mrpc_wire_put_raw(out, front, tag, &strings->data[i], where);
     return front;
 }
 
@@ -341,6 +390,28 @@ MRPC_INLINE uint8_t *mrpc_wire_put_packed(mrpc_wire_out *out, uint8_t *front, ui
     return front == NULL ? NULL : mrpc_wire_put_length(out, front, tag, behind, where);
 }
 
+/* The numbers of a list of a closed enum, each with `tag` when that is not 0. */
+MRPC_INLINE uint8_t *mrpc_wire_put_enums(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list,
+                                         mrpc_enum_test *names, const char *where)
+{
+    const mrpc_list *numbers = (const mrpc_list *)list;
+    if (MRPC_UNLIKELY(numbers->data == NULL && numbers->size != 0))
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has a size but its pointer is NULL");
+    for (size_t i = numbers->size; front != NULL && i-- > 0;)
+        front = mrpc_wire_put_enum(out, front, tag, (const char *)numbers->data + 4 * i, names, where);
+    return front;
+}
+
+MRPC_INLINE uint8_t *mrpc_wire_put_packed_enums(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list,
+                                                mrpc_enum_test *names, const char *where)
+{
+    uint8_t *behind = front;
+    if (((const mrpc_list *)list)->size == 0)
+        return front;
+    front = mrpc_wire_put_enums(out, front, 0, list, names, where);
+    return front == NULL ? NULL : mrpc_wire_put_length(out, front, tag, behind, where);
+}
+
 /* A message that must be there. */
 MRPC_INLINE uint8_t *mrpc_wire_put_element(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *message,
                                            uint32_t depth, mrpc_wire_writer *write, const char *where)
@@ -370,6 +441,40 @@ MRPC_INLINE uint8_t *mrpc_wire_put_messages(mrpc_wire_out *out, uint8_t *front, 
         const void *message;
         memcpy(&message, (const char *)messages->data + i * sizeof message, sizeof message);
         front = mrpc_wire_put_element(out, front, tag, message, depth, write, where);
+    }
+    return front;
+}
+
+/* A group that must be there; `tag` is that of its beginning. */
+MRPC_INLINE uint8_t *mrpc_wire_put_group_element(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *message,
+                                                 uint32_t depth, mrpc_wire_writer *write, const char *where)
+{
+    if (MRPC_UNLIKELY(message == NULL))
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "is NULL where a message must be");
+    if (MRPC_UNLIKELY(depth == 0))
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "is nested deeper than the limit");
+    front = mrpc_wire_put_tag(out, front, tag - MRPC_WIRE_GROUP + MRPC_WIRE_END, where);
+    if (front != NULL)
+        front = write(out, front, message, depth - 1);
+    return front == NULL ? NULL : mrpc_wire_put_tag(out, front, tag, where);
+}
+
+MRPC_INLINE uint8_t *mrpc_wire_put_group(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *message,
+                                         uint32_t depth, mrpc_wire_writer *write, const char *where)
+{
+    return message == NULL ? front : mrpc_wire_put_group_element(out, front, tag, message, depth, write, where);
+}
+
+MRPC_INLINE uint8_t *mrpc_wire_put_groups(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const void *list,
+                                          uint32_t depth, mrpc_wire_writer *write, const char *where)
+{
+    const mrpc_list *messages = (const mrpc_list *)list;
+    if (MRPC_UNLIKELY(messages->data == NULL && messages->size != 0))
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has a size but its pointer is NULL");
+    for (size_t i = messages->size; front != NULL && i-- > 0;) {
+        const void *message;
+        memcpy(&message, (const char *)messages->data + i * sizeof message, sizeof message);
+        front = mrpc_wire_put_group_element(out, front, tag, message, depth, write, where);
     }
     return front;
 }
@@ -421,8 +526,12 @@ MRPC_INLINE int mrpc_wire_encode(mrpc_gather *gather, const void *message, mrpc_
 /* mrpc_decoder.flags while a codec runs */
 enum {
     MRPC_WIRE_UNSORTED = 1, /* a map has entries that did not come in ascending order */
-    MRPC_WIRE_NO_MEMORY = 2
+    MRPC_WIRE_NO_MEMORY = 2,
+    MRPC_WIRE_INCOMPLETE = 4 /* a message lacked a required field when it was read so far */
 };
+
+/* In the depth that the reader of a message is given: it is a group, and ends with a tag. */
+#define MRPC_WIRE_GROUPED (UINT32_C(1) << 31)
 
 typedef void mrpc_wire_starter(void *message);
 typedef bool mrpc_wire_finisher(mrpc_decoder *decoder, void *message, uint32_t depth);
@@ -554,8 +663,8 @@ MRPC_INLINE const uint8_t *mrpc_wire_take_number(mrpc_decoder *decoder, const ui
     return at;
 }
 
-MRPC_INLINE const uint8_t *mrpc_wire_take_string(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
-                                                 mrpc_string *string, const char *where)
+MRPC_INLINE const uint8_t *mrpc_wire_take_text(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                               mrpc_string *string, bool raw, const char *where)
 {
     const uint8_t *behind = NULL;
     at = mrpc_wire_take_length(decoder, at, end, &behind, where);
@@ -567,11 +676,26 @@ MRPC_INLINE const uint8_t *mrpc_wire_take_string(mrpc_decoder *decoder, const ui
         return mrpc_wire_no_memory(decoder, at, where);
     if (size == 0)
         mrpc_store8(data, 0);
+    else if (raw)
+        mrpc_text_copy_raw(data, (const char *)at, size);
     else if (MRPC_UNLIKELY(!mrpc_text_copy(data, (const char *)at, size)))
         return mrpc_wire_wrong(decoder, at, where, "is not valid UTF-8");
     string->data = data;
     string->size = size;
     return behind;
+}
+
+MRPC_INLINE const uint8_t *mrpc_wire_take_string(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                 mrpc_string *string, const char *where)
+{
+    return mrpc_wire_take_text(decoder, at, end, string, false, where);
+}
+
+/* A string of proto2, which need not be UTF-8. */
+MRPC_INLINE const uint8_t *mrpc_wire_take_raw(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                              mrpc_string *string, const char *where)
+{
+    return mrpc_wire_take_text(decoder, at, end, string, true, where);
 }
 
 MRPC_INLINE const uint8_t *mrpc_wire_take_bytes(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
@@ -628,6 +752,17 @@ MRPC_INLINE const uint8_t *mrpc_wire_add_string(mrpc_decoder *decoder, const uin
     if (MRPC_UNLIKELY(room == NULL))
         return mrpc_wire_no_memory(decoder, at, where);
     at = mrpc_wire_take_string(decoder, at, end, room, where);
+    ((mrpc_list *)list)->size += at != NULL;
+    return at;
+}
+
+MRPC_INLINE const uint8_t *mrpc_wire_add_raw(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *list,
+                                             const char *where)
+{
+    mrpc_string *room = (mrpc_string *)(void *)mrpc_wire_list_room(decoder, (mrpc_list *)list, sizeof *room);
+    if (MRPC_UNLIKELY(room == NULL))
+        return mrpc_wire_no_memory(decoder, at, where);
+    at = mrpc_wire_take_raw(decoder, at, end, room, where);
     ((mrpc_list *)list)->size += at != NULL;
     return at;
 }
@@ -737,13 +872,43 @@ MRPC_INLINE const uint8_t *mrpc_wire_add_message(mrpc_decoder *decoder, const ui
     return at;
 }
 
-/* Appends an entry of `element` bytes to a map. `complete` gives it the key and the value that the input left out. */
-MRPC_INLINE const uint8_t *mrpc_wire_add_entry(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *map,
-                                               size_t element, uint32_t depth, mrpc_wire_reader *read,
-                                               mrpc_wire_completer *complete, mrpc_wire_ascends *ascends,
-                                               const char *where)
+/* Merges a group into *member, which is made when it is NULL. */
+MRPC_INLINE const uint8_t *mrpc_wire_take_group(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                void *member, size_t size, uint32_t depth, mrpc_wire_starter *start,
+                                                mrpc_wire_reader *read, const char *where)
 {
-    mrpc_list *list = (mrpc_list *)map;
+    void *message;
+    if (MRPC_UNLIKELY(depth == 0))
+        return mrpc_wire_too_deep(decoder, at, where);
+    memcpy(&message, member, sizeof message);
+    if (message == NULL) {
+        message = mrpc_wire_new(decoder, size, start);
+        if (MRPC_UNLIKELY(message == NULL))
+            return mrpc_wire_no_memory(decoder, at, where);
+        memcpy(member, &message, sizeof message);
+    }
+    return read(decoder, at, end, message, (depth - 1) | MRPC_WIRE_GROUPED);
+}
+
+MRPC_INLINE const uint8_t *mrpc_wire_add_group(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *list,
+                                               size_t size, uint32_t depth, mrpc_wire_starter *start,
+                                               mrpc_wire_reader *read, const char *where)
+{
+    char *room = mrpc_wire_list_room(decoder, (mrpc_list *)list, sizeof(void *));
+    if (MRPC_UNLIKELY(room == NULL))
+        return mrpc_wire_no_memory(decoder, at, where);
+    memset(room, 0, sizeof(void *));
+    at = mrpc_wire_take_group(decoder, at, end, room, size, depth, start, read, where);
+    ((mrpc_list *)list)->size += at != NULL;
+    return at;
+}
+
+/* Reads an entry of `element` bytes behind the last one of a map, which does not count it yet. `complete` gives it the
+ * key and the value that the input left out. */
+MRPC_INLINE const uint8_t *mrpc_wire_read_entry(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                mrpc_list *list, size_t element, uint32_t depth, mrpc_wire_reader *read,
+                                                mrpc_wire_completer *complete, const char *where)
+{
     const uint8_t *behind = NULL;
     at = mrpc_wire_take_length(decoder, at, end, &behind, where);
     if (MRPC_UNLIKELY(at == NULL))
@@ -759,9 +924,28 @@ MRPC_INLINE const uint8_t *mrpc_wire_add_entry(mrpc_decoder *decoder, const uint
         return NULL;
     if (MRPC_UNLIKELY(!complete(decoder, entry)))
         return mrpc_wire_no_memory(decoder, at, where);
+    return at;
+}
+
+/* Counts the entry that was read. */
+MRPC_INLINE void mrpc_wire_count_entry(mrpc_decoder *decoder, mrpc_list *list, size_t element,
+                                       mrpc_wire_ascends *ascends)
+{
+    const char *entry = (const char *)list->data + list->size * element;
     if (list->size != 0 && !ascends(entry - element, entry))
         decoder->flags |= MRPC_WIRE_UNSORTED;
     list->size++;
+}
+
+MRPC_INLINE const uint8_t *mrpc_wire_add_entry(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end, void *map,
+                                               size_t element, uint32_t depth, mrpc_wire_reader *read,
+                                               mrpc_wire_completer *complete, mrpc_wire_ascends *ascends,
+                                               const char *where)
+{
+    mrpc_list *list = (mrpc_list *)map;
+    at = mrpc_wire_read_entry(decoder, at, end, list, element, depth, read, complete, where);
+    if (MRPC_LIKELY(at != NULL))
+        mrpc_wire_count_entry(decoder, list, element, ascends);
     return at;
 }
 
@@ -853,15 +1037,11 @@ MRPC_OUTLINE const uint8_t *mrpc_wire_skip(mrpc_decoder *decoder, const uint8_t 
     return mrpc_wire_skip_plain(decoder, at, end, tag, where);
 }
 
-/* Keeps a field that is not known; it began at `field`, its tag ended at `at`. */
-MRPC_OUTLINE const uint8_t *mrpc_wire_take_unknown(mrpc_decoder *decoder, const uint8_t *field, const uint8_t *at,
-                                                   const uint8_t *end, uint32_t tag, mrpc_message *message,
-                                                   uint32_t depth, const char *where)
+/* Adds the bytes from `field` to `at` to the unknown fields of the message. */
+MRPC_OUTLINE const uint8_t *mrpc_wire_keep(mrpc_decoder *decoder, const uint8_t *field, const uint8_t *at,
+                                           mrpc_message *message, const char *where)
 {
     mrpc_unknown *unknown = message->unknown;
-    at = mrpc_wire_skip(decoder, at, end, tag, depth, where);
-    if (at == NULL)
-        return NULL;
     size_t old = unknown == NULL ? 0 : unknown->size, extra = (size_t)(at - field);
     if (unknown == NULL || unknown->capacity < old || extra > unknown->capacity - old) {
         size_t capacity = MRPC_PADDED(2 * old + extra + 32);
@@ -876,6 +1056,98 @@ MRPC_OUTLINE const uint8_t *mrpc_wire_take_unknown(mrpc_decoder *decoder, const 
     memcpy(unknown->data + old, field, extra);
     unknown->size = old + extra;
     return at;
+}
+
+/* Keeps a field that is not known; it began at `field`, its tag ended at `at`. */
+MRPC_OUTLINE const uint8_t *mrpc_wire_take_unknown(mrpc_decoder *decoder, const uint8_t *field, const uint8_t *at,
+                                                   const uint8_t *end, uint32_t tag, mrpc_message *message,
+                                                   uint32_t depth, const char *where)
+{
+    at = mrpc_wire_skip(decoder, at, end, tag, depth, where);
+    return at == NULL ? NULL : mrpc_wire_keep(decoder, field, at, message, where);
+}
+
+/* A number of a closed enum. One that the enum does not name becomes an unknown field, and *named false. */
+MRPC_INLINE const uint8_t *mrpc_wire_take_enum(mrpc_decoder *decoder, const uint8_t *field, const uint8_t *at,
+                                               const uint8_t *end, void *number, mrpc_message *message,
+                                               mrpc_enum_test *names, bool *named, const char *where)
+{
+    uint64_t value = 0;
+    at = mrpc_wire_take_varint(decoder, at, end, &value, where);
+    *named = at != NULL && names((uint32_t)value);
+    if (MRPC_LIKELY(*named))
+        mrpc_wire_store(number, value, MRPC_WIRE_INT32);
+    else if (at != NULL)
+        at = mrpc_wire_keep(decoder, field, at, message, where);
+    return at;
+}
+
+/* Appends such a number to a list, or to the unknown fields. */
+MRPC_INLINE const uint8_t *mrpc_wire_add_enum(mrpc_decoder *decoder, const uint8_t *field, const uint8_t *at,
+                                              const uint8_t *end, void *list, mrpc_message *message,
+                                              mrpc_enum_test *names, const char *where)
+{
+    bool named = false;
+    char *room = mrpc_wire_list_room(decoder, (mrpc_list *)list, sizeof(uint32_t));
+    if (MRPC_UNLIKELY(room == NULL))
+        return mrpc_wire_no_memory(decoder, at, where);
+    at = mrpc_wire_take_enum(decoder, field, at, end, room, message, names, &named, where);
+    ((mrpc_list *)list)->size += named;
+    return at;
+}
+
+/* The same for a packed list. What becomes unknown gets `tag`, that of a number which is not packed. */
+MRPC_INLINE const uint8_t *mrpc_wire_add_packed_enums(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                      uint32_t tag, void *list, mrpc_message *message,
+                                                      mrpc_enum_test *names, const char *where)
+{
+    mrpc_list *numbers = (mrpc_list *)list;
+    const uint8_t *behind = NULL;
+    at = mrpc_wire_take_length(decoder, at, end, &behind, where);
+    if (MRPC_UNLIKELY(at == NULL))
+        return NULL;
+    size_t count = mrpc_wire_count_varints(at, behind);
+    if (count > numbers->capacity - numbers->size && !mrpc_wire_list_grow(decoder, numbers, sizeof tag, count))
+        return mrpc_wire_no_memory(decoder, at, where);
+    while (at < behind) {
+        uint8_t bytes[MRPC_WIRE_HEAD], *first = bytes + sizeof bytes;
+        uint64_t value = 0;
+        at = mrpc_wire_take_varint(decoder, at, behind, &value, where);
+        if (MRPC_UNLIKELY(at == NULL))
+            return NULL;
+        if (MRPC_LIKELY(names((uint32_t)value))) {
+            mrpc_wire_store((char *)numbers->data + numbers->size++ * sizeof tag, value, MRPC_WIRE_INT32);
+            continue;
+        }
+        first = mrpc_wire_raw_varint(mrpc_wire_raw_varint(first, value), tag);
+        if (mrpc_wire_keep(decoder, first, bytes + sizeof bytes, message, where) == NULL)
+            return NULL;
+    }
+    return behind;
+}
+
+/* Appends an entry whose value is of a closed enum; all of it becomes an unknown field when the enum does not name the
+ * value, which lies `offset` bytes in the entry. */
+MRPC_INLINE const uint8_t *mrpc_wire_add_enum_entry(mrpc_decoder *decoder, const uint8_t *field, const uint8_t *at,
+                                                    const uint8_t *end, void *map, size_t element, uint32_t depth,
+                                                    mrpc_wire_reader *read, mrpc_wire_completer *complete,
+                                                    mrpc_wire_ascends *ascends, size_t offset, mrpc_message *message,
+                                                    mrpc_enum_test *names, const char *where)
+{
+    mrpc_list *list = (mrpc_list *)map;
+    at = mrpc_wire_read_entry(decoder, at, end, list, element, depth, read, complete, where);
+    if (MRPC_UNLIKELY(at == NULL))
+        return NULL;
+    if (!names(mrpc_load4((const char *)list->data + list->size * element + offset)))
+        return mrpc_wire_keep(decoder, field, at, message, where);
+    mrpc_wire_count_entry(decoder, list, element, ascends);
+    return at;
+}
+
+/* A required field that did not come: false. */
+MRPC_COLD bool mrpc_wire_lacks(mrpc_decoder *decoder, const char *where)
+{
+    return mrpc_wire_wrong(decoder, decoder->end, where, "is required and absent") != NULL;
 }
 
 /* One round of a merge sort: merges runs of `run` entries from one array to the other. Equal keys keep their order. */
@@ -923,7 +1195,7 @@ MRPC_OUTLINE bool mrpc_wire_sort(mrpc_decoder *decoder, void *map, size_t elemen
     return true;
 }
 
-/* Sorts the maps below one sub-message, which may be NULL. */
+/* Looks through one sub-message, which may be NULL. */
 MRPC_INLINE bool mrpc_wire_finish(mrpc_decoder *decoder, void *message, uint32_t depth, mrpc_wire_finisher *finish,
                                   const char *where)
 {
@@ -941,16 +1213,16 @@ MRPC_INLINE void mrpc_wire_start_string(mrpc_string *string)
         string->data = (char *)&string->size;
 }
 
-/* Decodes all of the input into `message`. `finish` (NULL for types without maps) sorts the maps below the message;
- * false: it failed. */
+/* Decodes all of the input into `message`. `finish` (NULL for types without maps and required fields) sorts the maps
+ * of the message and of those below it and looks for required fields; false: it failed. */
 MRPC_INLINE int mrpc_wire_decode(mrpc_decoder *decoder, void *message, mrpc_wire_starter *start, mrpc_wire_reader *read,
                                  mrpc_wire_finisher *finish)
 {
     decoder->flags = 0;
     start(message);
     const uint8_t *at = read(decoder, decoder->cursor, decoder->end, message, decoder->depth);
-    if (at != NULL && MRPC_UNLIKELY((decoder->flags & MRPC_WIRE_UNSORTED) != 0) && finish != NULL &&
-        !finish(decoder, message, decoder->depth))
+    if (at != NULL && MRPC_UNLIKELY((decoder->flags & (MRPC_WIRE_UNSORTED | MRPC_WIRE_INCOMPLETE)) != 0) &&
+        finish != NULL && !finish(decoder, message, decoder->depth))
         at = NULL;
     if (MRPC_LIKELY(at != NULL)) {
         decoder->cursor = at;

@@ -253,6 +253,17 @@ MRPC_INLINE bool mrpc_text_copy(char *to, const char *from, size_t size)
     return mrpc_text_valid(to, size);
 }
 
+/* The same for text that may be anything. */
+MRPC_INLINE void mrpc_text_copy_raw(char *to, const char *from, size_t size)
+{
+    if (MRPC_LIKELY(size <= MRPC_SHORT)) {
+        (void)mrpc_copy_short(to, from, size, 1);
+        return;
+    }
+    mrpc_store8(to + (size & ~(size_t)7), 0);
+    memcpy(to, from, size);
+}
+
 /* Copies bytes of any size but 0, with zero after them up to MRPC_PADDED(size). */
 MRPC_INLINE void mrpc_bytes_copy(char *to, const void *from, size_t size)
 {

@@ -12,6 +12,7 @@
 #include <google/protobuf/stubs/logging.h>
 
 #include "everything.pb.h"
+#include "everything2.pb.h"
 
 namespace
 {
@@ -33,6 +34,7 @@ bool peer_round_trip(const char *type, const void *bytes, size_t size, char **ag
 {
     google::protobuf::LogSilencer silencer; // it complains of each bad string
     everything::Everything::descriptor();   // which registers the file
+    everything2::Everything::descriptor();
     const google::protobuf::Descriptor *descriptor =
         google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(type);
     if (descriptor == nullptr)

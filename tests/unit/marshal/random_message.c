@@ -9,7 +9,7 @@
 #include "marshal/fields.h"
 #include "tests/unit/marshal/random_message.h"
 
-enum { MANY = 400 };
+enum { MANY = 400, REQUIRED_DEPTH = 10 };
 
 void random_begin(random_source *source, uint64_t seed)
 {
@@ -92,21 +92,45 @@ static void random_bytes(random_source *source, void *owner, mrpc_bytes *bytes)
         bytes->data[i] = (uint8_t)random_next(source);
 }
 
+static bool is_possible(const mrpc_type *type, unsigned depth)
+{
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        const mrpc_field *field = &type->fields[i];
+        if ((field->flags & MRPC_FIELD_REQUIRED) != 0 && mrpc_field_is_message(field) &&
+            (depth == 0 || !is_possible(field->message, depth - 1)))
+            return false;
+    }
+    return true;
+}
+
+bool random_possible(const mrpc_type *type)
+{
+    return is_possible(type, REQUIRED_DEPTH);
+}
+
 static void fill_message(random_source *source, const mrpc_type *type, void *message, unsigned depth);
+static void fill_required(random_source *source, const mrpc_type *type, void *message);
 
 /* One value, which is no list. */
 static bool random_value(random_source *source, const mrpc_field *field, void *owner, void *value, unsigned depth)
 {
     if (mrpc_field_is_message(field)) {
-        void *inner = depth > 0 ? mrpc_message_new_in(field->message, owner) : NULL;
-        if (inner == NULL)
+        if ((depth == 0 && (field->flags & MRPC_FIELD_REQUIRED) == 0) || !random_possible(field->message))
             return false;
-        fill_message(source, field->message, inner, depth - 1);
+        void *inner = mrpc_message_new_in(field->message, owner);
+        assert_non_null(inner);
+        if (depth > 0)
+            fill_message(source, field->message, inner, depth - 1);
+        else
+            fill_required(source, field->message, inner);
         memcpy(value, &inner, sizeof inner);
     } else if (field->type == MRPC_TYPE_STRING) {
         random_string(source, owner, value);
     } else if (field->type == MRPC_TYPE_BYTES) {
         random_bytes(source, owner, value);
+    } else if ((field->flags & MRPC_FIELD_CLOSED) != 0) {
+        const mrpc_enum *enumeration = field->enumeration;
+        memcpy(value, &enumeration->values[random_below(source, enumeration->value_count)].number, sizeof(int32_t));
     } else {
         uint64_t number = field->type == MRPC_TYPE_BOOL ? random_below(source, 2) : random_number(source);
         memcpy(value, &number, mrpc_field_width(field));
@@ -144,6 +168,8 @@ static void random_map(random_source *source, const mrpc_field *field, void *own
             assert_true(random_value(source, value, owner, entry + value->offset, depth));
         else if (depth > 1)
             fill_message(source, value->message, *(void **)(void *)(entry + value->offset), depth - 2);
+        else
+            fill_required(source, value->message, *(void **)(void *)(entry + value->offset));
     }
 }
 
@@ -196,10 +222,18 @@ static void fill_message(random_source *source, const mrpc_type *type, void *mes
 {
     size_t most = 1 + random_below(source, 4);
     for (uint32_t i = 0; i < type->field_count; i++)
-        if (random_below(source, 5) < most)
+        if (random_below(source, 5) < most || (type->fields[i].flags & MRPC_FIELD_REQUIRED) != 0)
             fill_field(source, &type->fields[i], message, depth);
     if (random_below(source, 12) == 0)
         add_unknown(source, message);
+}
+
+/* What a message must have, and nothing else. */
+static void fill_required(random_source *source, const mrpc_type *type, void *message)
+{
+    for (uint32_t i = 0; i < type->field_count; i++)
+        if ((type->fields[i].flags & MRPC_FIELD_REQUIRED) != 0)
+            fill_field(source, &type->fields[i], message, 0);
 }
 
 void *random_message(random_source *source, const mrpc_type *type, unsigned depth)

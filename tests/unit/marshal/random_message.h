@@ -14,8 +14,11 @@ uint64_t random_next(random_source *source);
 /* 0 to limit - 1. */
 size_t random_below(random_source *source, size_t limit);
 
-/* A message in an arena of its own over malloc, nested at most `depth` deep, now and then with unknown fields. The
- * caller releases it. */
+/* Whether there can be a message of the type at all: one that requires itself can never be complete. */
+bool random_possible(const mrpc_type *type);
+
+/* A message in an arena of its own over malloc, nested at most `depth` deep but for required ones, now and then with
+ * unknown fields. The caller releases it. */
 void *random_message(random_source *source, const mrpc_type *type, unsigned depth);
 
 #endif /* MRPC_RANDOM_MESSAGE_H */

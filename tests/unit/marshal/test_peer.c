@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "everything.mrpc.h"
+#include "everything2.mrpc.h"
 #include "tests/unit/marshal/codec_help.h"
 #include "tests/unit/marshal/peer.h"
 #include "tests/unit/marshal/random_message.h"
@@ -17,8 +18,10 @@
 enum { ROUNDS = 300, DAMAGED = 60 };
 
 static const mrpc_type *const types[] = {
-    &everything_Plain_type, &everything_Optional_type, &everything_Lists_type, &everything_Maps_type,
-    &everything_OneOf_type, &everything_Tree_type,     &everything_Empty_type, &everything_Everything_type,
+    &everything_Plain_type,     &everything_Optional_type,  &everything_Lists_type,       &everything_Maps_type,
+    &everything_OneOf_type,     &everything_Tree_type,      &everything_Empty_type,       &everything_Everything_type,
+    &everything2_Optional_type, &everything2_Required_type, &everything2_Lists_type,      &everything2_Groups_type,
+    &everything2_Maps_type,     &everything2_Empty_type,    &everything2_Everything_type,
 };
 
 static test_bytes peer(const mrpc_type *type, const test_bytes *bytes)
@@ -102,11 +105,38 @@ static void both_refuse_the_same_bytes(void **state)
         }
 }
 
+/* Two messages one behind the other are one in which the second is merged into the first: the last value, both lists,
+ * merged messages, entries of maps by key, the last member of a oneof, all unknown fields. */
+static void both_merge_in_the_same_way(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++)
+        for (unsigned round = 0; round < ROUNDS / 3; round++) {
+            random_source source;
+            random_begin(&source, 55000 * t + round);
+            void *first = random_message(&source, types[t], 4), *second = random_message(&source, types[t], 4);
+            test_bytes front = test_encode(types[t], first, NULL), back = test_encode(types[t], second, NULL),
+                       both = {malloc(front.size + back.size + 1), front.size + back.size};
+            assert_non_null(both.data);
+            if (front.size != 0)
+                memcpy(both.data, front.data, front.size);
+            if (back.size != 0)
+                memcpy(both.data + front.size, back.data, back.size);
+            compare(types[t], &both);
+            test_bytes_free(&both);
+            test_bytes_free(&front);
+            test_bytes_free(&back);
+            mrpc_release(first);
+            mrpc_release(second);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_write_the_same_bytes),
         cmocka_unit_test(both_refuse_the_same_bytes),
+        cmocka_unit_test(both_merge_in_the_same_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "everything.mrpc.h"
+#include "everything2.mrpc.h"
 #include "marshal/gather.h"
 #include "tests/unit/marshal/codec_help.h"
 #include "tests/unit/marshal/random_message.h"
@@ -17,8 +18,10 @@
 enum { ROUNDS = 300, DAMAGED_ROUNDS = 20, EXTENTS = 2048, DEPTH = 4 };
 
 static const mrpc_type *const types[] = {
-    &everything_Plain_type, &everything_Optional_type, &everything_Lists_type, &everything_Maps_type,
-    &everything_OneOf_type, &everything_Tree_type,     &everything_Empty_type, &everything_Everything_type,
+    &everything_Plain_type,     &everything_Optional_type,  &everything_Lists_type,       &everything_Maps_type,
+    &everything_OneOf_type,     &everything_Tree_type,      &everything_Empty_type,       &everything_Everything_type,
+    &everything2_Optional_type, &everything2_Required_type, &everything2_Lists_type,      &everything2_Groups_type,
+    &everything2_Maps_type,     &everything2_Empty_type,    &everything2_Everything_type,
 };
 
 typedef void trial(random_source *source, const mrpc_type *type, void *message);
