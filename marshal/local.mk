@@ -8,3 +8,46 @@ libmrpc_la_SOURCES += marshal/error.c \
 # What works on messages of any type, by their tables
 libmrpc_la_SOURCES += marshal/copy.c marshal/enum.c marshal/equal.c marshal/fields.h marshal/map.c marshal/members.c \
 	marshal/message.c marshal/print.c
+
+# The well-known types: what the plugin makes of the schemas that come with protoc, with names that are seen outside, as
+# they are in a program. It is compact because only what stores a message runs it: calls use the module of the service's
+# own file.
+EXTRA_DIST += marshal/well_known.c
+if HAVE_PROTOC
+libmrpc_la_SOURCES += marshal/well_known.c
+libmrpc_la_LIBADD += libmrpc-known.la
+noinst_LTLIBRARIES += libmrpc-known.la
+libmrpc_known_la_CPPFLAGS = $(AM_CPPFLAGS) -DMRPC_COMPACT
+libmrpc_known_la_CFLAGS = $(AM_CFLAGS) -fvisibility=default
+libmrpc_known_la_SOURCES =
+nodist_libmrpc_known_la_SOURCES = \
+	gen/google/protobuf/any.marshal.c gen/google/protobuf/any.mrpc.c \
+	gen/google/protobuf/api.marshal.c gen/google/protobuf/api.mrpc.c \
+	gen/google/protobuf/descriptor.marshal.c gen/google/protobuf/descriptor.mrpc.c \
+	gen/google/protobuf/duration.marshal.c gen/google/protobuf/duration.mrpc.c \
+	gen/google/protobuf/empty.marshal.c gen/google/protobuf/empty.mrpc.c \
+	gen/google/protobuf/field_mask.marshal.c gen/google/protobuf/field_mask.mrpc.c \
+	gen/google/protobuf/source_context.marshal.c gen/google/protobuf/source_context.mrpc.c \
+	gen/google/protobuf/struct.marshal.c gen/google/protobuf/struct.mrpc.c \
+	gen/google/protobuf/timestamp.marshal.c gen/google/protobuf/timestamp.mrpc.c \
+	gen/google/protobuf/type.marshal.c gen/google/protobuf/type.mrpc.c \
+	gen/google/protobuf/wrappers.marshal.c gen/google/protobuf/wrappers.mrpc.c
+KNOWN_TYPES = \
+	gen/google/protobuf/any.mrpc.h \
+	gen/google/protobuf/api.mrpc.h \
+	gen/google/protobuf/descriptor.mrpc.h \
+	gen/google/protobuf/duration.mrpc.h \
+	gen/google/protobuf/empty.mrpc.h \
+	gen/google/protobuf/field_mask.mrpc.h \
+	gen/google/protobuf/source_context.mrpc.h \
+	gen/google/protobuf/struct.mrpc.h \
+	gen/google/protobuf/timestamp.mrpc.h \
+	gen/google/protobuf/type.mrpc.h \
+	gen/google/protobuf/wrappers.mrpc.h
+knownincludedir = $(includedir)/google/protobuf
+nodist_knowninclude_HEADERS = $(KNOWN_TYPES)
+BUILT_SOURCES += $(KNOWN_TYPES)
+marshal/well_known.lo $(libmrpc_known_la_OBJECTS): $(KNOWN_TYPES)
+gen/google/protobuf/%.mrpc.h gen/google/protobuf/%.mrpc.c gen/google/protobuf/%.marshal.c: $(MRPC_PLUGIN)
+	$(AM_V_GEN)$(MKDIR_P) gen && $(PROTOC) --plugin=protoc-gen-mrpc=$(MRPC_PLUGIN) --mrpc_out=gen google/protobuf/$*.proto
+endif

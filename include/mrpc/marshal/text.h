@@ -24,8 +24,9 @@
 extern "C" {
 #endif
 
-/* What a generated codec is made fast by; where it is not to be fast, it makes compiling slow and the code large. */
-#if defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+/* What a generated codec is made fast by; where it is not to be fast, it makes compiling slow and the code large.
+ * MRPC_COMPACT says so of code that is compiled with optimization, too. */
+#if !defined(MRPC_COMPACT) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
 #define MRPC_INLINE static inline __attribute__((always_inline, unused))
 #else
 #define MRPC_INLINE static inline __attribute__((unused))
