@@ -2,8 +2,9 @@
 /*
  * kv_module.c - the key-value store as a service module, for mrpc-serve
  *
- *     cc -shared -fPIC -fvisibility=hidden -DSTAMP='"1"' -o kv_store.so kv_module.c kv_service.c kv_streams.c
- * kv_watch.c kv_store.c \ kv.mrpc.c $(pkg-config --cflags mrpc) mrpc-serve --listen tcp://0.0.0.0:5000 kv_store.so
+ *     cc -shared -fPIC -fvisibility=hidden -DMRPC_MODULE_AT_RUN_TIME -DSTAMP='"1"' -o kv_store.so kv_module.c \
+ *         kv_service.c kv_streams.c kv_watch.c kv_store.c kv.mrpc.c $(pkg-config --cflags mrpc)
+ *     mrpc-serve --listen tcp://0.0.0.0:5000 kv_store.so
  *
  * A new build takes over the store of the one before, with all that is in it, and its watchers.
  */
