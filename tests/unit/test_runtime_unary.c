@@ -275,7 +275,7 @@ static void deadline_ends_a_call_on_both_sides(void **state)
     fixture f;
     set_up(&f, *state);
     call_and_check(&f, 1);
-    mrpc_status status = call_with(&f, echo_NEVER, MRPC_CALL_OPTIONS(.timeout_ms = 20));
+    mrpc_status status = call_with(&f, echo_NEVER, MRPC_CALL_OPTIONS(.timeout_ms = 500));
     assert_int_equal(status.code, MRPC_DEADLINE_EXCEEDED);
     assert_non_null(strstr(status.message, "echo.Echo/Unary"));
     wait_for_cancelled(f.server, 1);
