@@ -20,8 +20,9 @@ mrpcmarshal_HEADERS += \
 	include/mrpc/marshal/protobuf.h \
 	include/mrpc/marshal/text.h
 
-# It includes headers that protoc and the plugin make: see marshal/local.mk.
-EXTRA_DIST += include/mrpc/well_known.h
+# They include headers that protoc and the plugin make: see marshal/local.mk.
+EXTRA_DIST += include/mrpc/descriptor.h include/mrpc/well_known.h
 if HAVE_PROTOC
-mrpcinclude_HEADERS += include/mrpc/well_known.h
+mrpcinclude_HEADERS += include/mrpc/descriptor.h \
+	include/mrpc/well_known.h
 endif

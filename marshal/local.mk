@@ -12,9 +12,9 @@ libmrpc_la_SOURCES += marshal/copy.c marshal/enum.c marshal/equal.c marshal/fiel
 # The well-known types: what the plugin makes of the schemas that come with protoc, with names that are seen outside, as
 # they are in a program. It is compact because only what stores a message runs it: calls use the module of the service's
 # own file.
-EXTRA_DIST += marshal/well_known.c
+EXTRA_DIST += marshal/descriptor.c marshal/well_known.c
 if HAVE_PROTOC
-libmrpc_la_SOURCES += marshal/well_known.c
+libmrpc_la_SOURCES += marshal/descriptor.c marshal/well_known.c
 libmrpc_la_LIBADD += libmrpc-known.la
 noinst_LTLIBRARIES += libmrpc-known.la
 libmrpc_known_la_CPPFLAGS = $(AM_CPPFLAGS) -DMRPC_COMPACT
@@ -47,7 +47,7 @@ KNOWN_TYPES = \
 knownincludedir = $(includedir)/google/protobuf
 nodist_knowninclude_HEADERS = $(KNOWN_TYPES)
 BUILT_SOURCES += $(KNOWN_TYPES)
-marshal/well_known.lo $(libmrpc_known_la_OBJECTS): $(KNOWN_TYPES)
+marshal/descriptor.lo marshal/well_known.lo $(libmrpc_known_la_OBJECTS): $(KNOWN_TYPES)
 gen/google/protobuf/%.mrpc.h gen/google/protobuf/%.mrpc.c gen/google/protobuf/%.marshal.c: $(MRPC_PLUGIN)
 	$(AM_V_GEN)$(MKDIR_P) gen && $(PROTOC) --plugin=protoc-gen-mrpc=$(MRPC_PLUGIN) --mrpc_out=gen google/protobuf/$*.proto
 endif

@@ -15,8 +15,8 @@ exported=$(nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3)
     grep -v -e '^google_protobuf_[A-Za-z0-9_]*_\(type\|enum\)$' -e '^mrpc_\(file\|module\)_google_2fprotobuf_2f' | sort)
 [ -n "$exported" ] || fail "nothing is exported"
 # What the headers declare: each declaration on a line of its own, and of those that are for export the function's name
-known=$([ -d "$top_builddir/gen/google" ] || echo well_known.h) # without protoc they are not there
-declared=$(cd "$top_srcdir/include" && find mrpc -name '*.h' ! -name "$known" | sed 's/.*/#include <&>/' |
+known=$([ -d "$top_builddir/gen/google" ] || echo 'descriptor.h|well_known.h') # without protoc they are not there
+declared=$(cd "$top_srcdir/include" && find mrpc -name '*.h' | grep -v -E "/(${known:-none})\$" | sed 's/.*/#include <&>/' |
     $CC -E -P -I. -I"$top_builddir/gen" -x c - |
     tr '\n' ' ' | tr ';{}' '\n\n\n' |
     awk '/visibility\("default"\)/ && match($0, /mrpc_[a-z0-9_]* *\(/) { print substr($0, RSTART, RLENGTH - 1) }' | sort -u)

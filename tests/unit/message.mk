@@ -14,8 +14,10 @@ tests_unit_test_message_text_SOURCES = tests/unit/test_message_text.c tests/unit
 tests_unit_test_message_text_LDADD = $(TEST_LDADD)
 
 if HAVE_PROTOC
-check_PROGRAMS += tests/unit/test_well_known
-TESTS += tests/unit/test_well_known
+check_PROGRAMS += tests/unit/test_descriptor tests/unit/test_well_known
+TESTS += tests/unit/test_descriptor tests/unit/test_well_known
+tests_unit_test_descriptor_SOURCES = tests/unit/test_descriptor.c
+tests_unit_test_descriptor_LDADD = $(TEST_LDADD)
 tests_unit_test_well_known_SOURCES = tests/unit/test_well_known.c
 tests_unit_test_well_known_LDADD = $(TEST_LDADD)
 endif
