@@ -52,7 +52,8 @@ struct mrpc_server {
     uint32_t session_count;
     uint32_t calls; /* that have not been freed: each has one of the handlers pinned */
     server_state state;
-    mrpc_timer timer; /* of draining and lingering */
+    mrpc_timer timer;  /* of draining and lingering */
+    uint64_t deadline; /* of a server that stops: when drain_ms are over */
     mrpc_signal signal;
     _Atomic uint64_t stop; /* 0, or 1 + drain_ms that mrpc_server_stop() asked for */
     mrpc_waiter *runners;  /* mrpc_server_run() */

@@ -5,7 +5,9 @@
  *     OPEN ──stop──▶ DRAINING ──no calls, or time──▶ LINGERING ──no connections, or time──▶ STOPPED
  *
  * While it lingers, clients take the last replies and close their connections, as GOAWAY tells them to; a connection
- * that the server closed itself could lose what the client has not read.
+ * that the server closed itself could lose what the client has not read. A call has ended for the server when its reply
+ * is committed, however large that is and however slow the client: a connection with something left to send lingers on,
+ * until drain_ms are over.
  */
 #include "config.h"
 
@@ -43,33 +45,62 @@ static void finish(mrpc_server *server)
         mrpc_engine_complete(engine_of(server), server->runners);
 }
 
-static void close_sessions(mrpc_server *server, bool all)
+static bool is_not_ready(const mrpc_session *session)
+{
+    return session->state != SESSION_READY;
+}
+
+static bool has_sent_all(const mrpc_session *session)
+{
+    return is_not_ready(session) || session->transport->queued(session->line.connection) == 0;
+}
+
+static bool is_any(const mrpc_session *session)
+{
+    return session != NULL;
+}
+
+static void close_sessions(mrpc_server *server, bool (*wanted)(const mrpc_session *session))
 {
     for (mrpc_session *session = server->sessions, *next; session != NULL; session = next) {
         next = session->next;
-        if (all || session->state != SESSION_READY)
+        if (wanted(session))
             mrpc_server_close_session(server, session, "the server was stopped");
     }
+}
+
+static void lingered(mrpc_timer *timer);
+
+/* False: there is nobody to linger for, or no memory to do so. */
+static bool linger_on(mrpc_server *server)
+{
+    mrpc_loop *loop = engine_of(server)->loop;
+    server->timer.expired = lingered;
+    return server->sessions != NULL && mrpc_loop_start(loop, &server->timer, mrpc_loop_now(loop) + LINGER_NS) == 0;
+}
+
+/* Closes some sessions, and stops when none is left. */
+static void close_and_linger(mrpc_server *server, bool (*wanted)(const mrpc_session *session))
+{
+    close_sessions(server, wanted);
+    if (server->state == SERVER_STOPPED || linger_on(server))
+        return;
+    close_sessions(server, is_any);
+    if (server->state != SERVER_STOPPED)
+        finish(server);
 }
 
 static void lingered(mrpc_timer *timer)
 {
     mrpc_server *server = (mrpc_server *)((char *)timer - offsetof(mrpc_server, timer));
-    close_sessions(server, true);
-    if (server->state != SERVER_STOPPED)
-        finish(server);
+    bool in_time = mrpc_loop_now(engine_of(server)->loop) < server->deadline;
+    close_and_linger(server, in_time ? has_sent_all : is_any);
 }
 
 static void linger(mrpc_server *server)
 {
     server->state = SERVER_LINGERING;
-    server->timer.expired = lingered;
-    close_sessions(server, false);
-    if (server->state == SERVER_STOPPED)
-        return;
-    if (server->sessions == NULL || mrpc_loop_start(engine_of(server)->loop, &server->timer,
-                                                    mrpc_loop_now(engine_of(server)->loop) + LINGER_NS) != 0)
-        lingered(&server->timer);
+    close_and_linger(server, is_not_ready);
 }
 
 static void end_calls(mrpc_server *server)
@@ -107,8 +138,8 @@ static void begin_stop(mrpc_server *server, uint64_t drain_ms)
     if (server->state != SERVER_DRAINING)
         return;
     server->timer.expired = drained;
-    if (drain_ms == 0 || mrpc_loop_start(engine_of(server)->loop, &server->timer,
-                                         mrpc_loop_now(engine_of(server)->loop) + drain_ms * 1000000) != 0)
+    server->deadline = mrpc_loop_now(engine_of(server)->loop) + drain_ms * 1000000;
+    if (drain_ms == 0 || mrpc_loop_start(engine_of(server)->loop, &server->timer, server->deadline) != 0)
         drained(&server->timer);
     else
         mrpc_server_check_stopped(server);

@@ -48,7 +48,8 @@ MRPC_API const char *mrpc_server_address(const mrpc_server *server, size_t index
 /* Drives the runtime until mrpc_server_stop(), then drains: 0, or EDEADLK, EFORKED, ESYS. */
 MRPC_API int mrpc_server_run(mrpc_server *server);
 
-/* Begins to stop: no new connections and calls (peers are told GOAWAY), calls in progress go on for up to drain_ms, what is left then ends with UNAVAILABLE. Makes mrpc_server_run() return when that is done. From any thread and
+/* Begins to stop: no new connections and calls (peers are told GOAWAY), calls in progress go on for up to drain_ms, what is left then ends with UNAVAILABLE. Clients that are slow to
+ * take their last replies have the same time. Makes mrpc_server_run() return when that is done. From any thread and
  * from signal handlers; never blocks. */
 MRPC_API void mrpc_server_stop(mrpc_server *server, uint32_t drain_ms);
 

@@ -253,6 +253,34 @@ static void calls_that_outlast_the_drain_end_with_unavailable(void **state)
     mrpc_runtime_unref(f.runtime);
 }
 
+/* Its call has ended for the server, which has committed all of the reply and can send little of it. */
+static void slow_client_gets_its_reply_from_a_server_that_stops(void **state)
+{
+    enum { PAYLOAD = 16 << 20 };
+    fixture f;
+    outcome mine = {0};
+    pthread_t thread;
+    setup narrow = *(const setup *)*state;
+    narrow.connection =
+        (mrpc_connection_options){.size = sizeof narrow.connection, .send_buffer = 65536, .receive_buffer = 65536};
+    set_up(&f, &narrow);
+    assert_int_equal(mrpc_bytes_reserve(f.ping, &f.ping->payload, PAYLOAD), 0);
+    memset(f.ping->payload.data, 'p', PAYLOAD);
+    assert_int_equal(echo_Echo_Unary_start(f.channel, f.ping, NULL, note_outcome, &mine, NULL), 0);
+    wait_until_handled(&f, 1);
+    stopper work = {.server = f.server, .drain_ms = 60000};
+    assert_int_equal(pthread_create(&thread, NULL, stop, &work), 0);
+    usleep(1200000); /* longer than a server waits for clients that have nothing more to get */
+    drive_until(&f, &mine.ended);
+    assert_int_equal(mine.code, MRPC_OK);
+    for (int i = 0; i < 50; i++)
+        (void)mrpc_runtime_poll(f.runtime, 1);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    mrpc_release(f.ping);
+    mrpc_channel_close(f.channel);
+    mrpc_runtime_unref(f.runtime);
+}
+
 /* --- limits --- */
 
 static void more_calls_than_the_connection_allows_wait_their_turn(void **state)
@@ -360,6 +388,7 @@ int main(int argc, char **argv)
         NAMED_TEST(child_of_fork_must_not_use_the_runtime),
         NAMED_TEST(stopping_server_lets_calls_end),
         NAMED_TEST(calls_that_outlast_the_drain_end_with_unavailable),
+        NAMED_TEST(slow_client_gets_its_reply_from_a_server_that_stops),
         NAMED_TEST(more_calls_than_the_connection_allows_wait_their_turn),
         NAMED_TEST(pending_calls_are_bounded),
         NAMED_TEST(connections_over_the_limit_are_turned_away),
