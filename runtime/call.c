@@ -45,7 +45,7 @@ bool mrpc_call_is_usable(const mrpc_call *handle)
     if (handle == NULL)
         return false;
     uint64_t control = atomic_load(&mrpc_call_slot(handle)->control);
-    return fits(handle, control) && !(control & CONTROL_FINISHED);
+    return fits(handle, control);
 }
 
 bool mrpc_call_is_current(const mrpc_call *handle)

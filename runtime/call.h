@@ -39,7 +39,6 @@ enum {
     CONTROL_LAST_OP = 16,   /* call->last_op is on its way */
     CONTROL_ENDED = 32,     /* nothing more can be sent */
     CONTROL_WRITABLE = 64,  /* a sender was told EAGAIN and waits for on_writable */
-    CONTROL_FINISHED = 128, /* mrpc_call_finish() has begun: the handle is void for whoever called it */
     CONTROL_SHIFT = 8       /* where the generation begins */
 };
 
@@ -168,8 +167,7 @@ static inline mrpc_call *mrpc_call_slot(const mrpc_call *handle)
 }
 /* Whether it was given to a server's handler. */
 bool mrpc_call_handle_is_server(const mrpc_call *handle);
-/* Whether the handle's call still has its slot and is not being finished, as far as another thread can know; false
- * for NULL. */
+/* Whether the handle's call still has its slot, as far as another thread can know; false for NULL. */
 bool mrpc_call_is_usable(const mrpc_call *handle);
 /* Whether it has. On the driver. */
 bool mrpc_call_is_current(const mrpc_call *handle);

@@ -99,15 +99,33 @@ static void complete_at_once(mrpc_engine *engine, mrpc_call_wait *wait, int resu
     mrpc_engine_complete(engine, &wait->waiter);
 }
 
+/* On the driver. The slot may have been freed, and be in use anew, since the thread looked at its handle: the driver
+ * frees it before it tells who finished the call. So of several threads that finish a call, one does. */
+static bool take_place(mrpc_engine *engine, mrpc_call_wait *wait)
+{
+    mrpc_call *call = mrpc_call_slot(wait->handle);
+    if (!mrpc_call_is_current(wait->handle) || call->wait != NULL) {
+        complete_at_once(engine, wait, MRPC_EINVAL);
+        return false;
+    }
+    call->wait = wait;
+    return true;
+}
+
 static void begin_send(mrpc_engine *engine, mrpc_waiter *waiter)
 {
     mrpc_call_wait *wait = (mrpc_call_wait *)waiter;
     mrpc_call *call = mrpc_call_slot(wait->handle);
-    if (call->ended || call->wait != NULL || call->closing) {
-        complete_at_once(engine, wait, call->ended ? MRPC_ECLOSED : MRPC_EINVAL);
+    if (!mrpc_call_is_current(wait->handle) || call->ended) {
+        complete_at_once(engine, wait, MRPC_ECLOSED);
         return;
     }
-    call->wait = wait;
+    if (call->closing) {
+        complete_at_once(engine, wait, MRPC_EINVAL);
+        return;
+    }
+    if (!take_place(engine, wait))
+        return;
     mrpc_call_output(call);
     mrpc_call_wake_task(call);
 }
@@ -115,24 +133,16 @@ static void begin_send(mrpc_engine *engine, mrpc_waiter *waiter)
 static void begin_receive(mrpc_engine *engine, mrpc_waiter *waiter)
 {
     mrpc_call_wait *wait = (mrpc_call_wait *)waiter;
-    mrpc_call *call = mrpc_call_slot(wait->handle);
-    if (call->wait != NULL) {
-        complete_at_once(engine, wait, MRPC_EINVAL);
-        return;
-    }
-    call->wait = wait;
-    mrpc_call_wake_task(call);
+    if (take_place(engine, wait))
+        mrpc_call_wake_task(mrpc_call_slot(wait->handle));
 }
 
 static void begin_finish(mrpc_engine *engine, mrpc_waiter *waiter)
 {
     mrpc_call_wait *wait = (mrpc_call_wait *)waiter;
     mrpc_call *call = mrpc_call_slot(wait->handle);
-    if (call->wait != NULL) {
-        complete_at_once(engine, wait, MRPC_EINVAL);
+    if (!take_place(engine, wait))
         return;
-    }
-    call->wait = wait;
     call->closing = true;
     mrpc_call_output(call);
     mrpc_call_wake_task(call);
@@ -216,27 +226,20 @@ int mrpc_call_receive(mrpc_call *handle, const void **message)
     return result;
 }
 
-/* Of two threads that finish one call at once only the first may: the second could come to a slot that is in use anew. */
-static bool claim_finish(mrpc_call *handle)
-{
-    uint64_t before;
-    return mrpc_call_mark(handle, CONTROL_FINISHED, CONTROL_FINISHED, &before);
-}
-
 mrpc_status mrpc_call_finish(mrpc_call *handle)
 {
-    mrpc_call *call = mrpc_call_slot(handle);
-    if (mrpc_call_is_usable(handle) && mrpc_engine_forked(engine_of(call)))
-        return mrpc_status_make(MRPC_FAILED_PRECONDITION, "the runtime belongs to the parent process");
-    if (!mrpc_call_is_usable(handle) || call->style != STYLE_BLOCKING || !claim_finish(handle))
+    mrpc_status status;
+    mrpc_call_wait wait = {.what = WAIT_END, .status = &status};
+    int result = MRPC_EINVAL;
+    if (mrpc_call_is_usable(handle) && mrpc_engine_forked(engine_of(mrpc_call_slot(handle))))
+        result = MRPC_EFORKED;
+    else if (mrpc_call_is_usable(handle) && mrpc_call_slot(handle)->style == STYLE_BLOCKING)
+        result = wait_for(handle, &wait, begin_finish);
+    if (result == 0)
+        return status; /* cppcheck-suppress uninitvar; it was filled in through `wait` */
+    if (result == MRPC_EINVAL)
         return mrpc_status_make(
             MRPC_INVALID_ARGUMENT,
             "mrpc_call_finish() takes a call that was opened without callbacks and is not finished");
-    mrpc_status status;
-    mrpc_call_wait wait = {.what = WAIT_END, .status = &status};
-    int result = wait_for(handle, &wait, begin_finish);
-    if (result == 0)
-        return status; /* cppcheck-suppress uninitvar; it was filled in through `wait` */
-    atomic_fetch_and(&call->control, ~(uint64_t)CONTROL_FINISHED);
     return mrpc_status_make(MRPC_FAILED_PRECONDITION, "mrpc_call_finish(): %s", mrpc_strerror(result));
 }

@@ -193,6 +193,42 @@ static void threads_have_streams_of_their_own(void **state)
     tear_down(&f);
 }
 
+/* Threads that finish one call, all at once; `finished` counts those that were told its outcome. */
+typedef struct race {
+    echo_Echo_Both_stream *stream;
+    pthread_barrier_t start;
+    _Atomic int finished, refused;
+} race;
+
+static void *finish_one(void *argument)
+{
+    race *mine = argument;
+    (void)pthread_barrier_wait(&mine->start);
+    mrpc_status status = echo_Echo_Both_stream_finish(mine->stream);
+    atomic_fetch_add(status.code == MRPC_OK ? &mine->finished : &mine->refused, 1);
+    return NULL;
+}
+
+static void of_threads_that_finish_one_call_one_does(void **state)
+{
+    fixture f;
+    set_up(&f, *state);
+    for (int i = 0; i < 50; i++) {
+        race mine = {0};
+        pthread_t threads[3];
+        assert_int_equal(pthread_barrier_init(&mine.start, NULL, 3), 0);
+        assert_int_equal(echo_Echo_Both_open(f.channel, NULL, &mine.stream), 0);
+        for (int j = 0; j < 3; j++)
+            assert_int_equal(pthread_create(&threads[j], NULL, finish_one, &mine), 0);
+        for (int j = 0; j < 3; j++)
+            assert_int_equal(pthread_join(threads[j], NULL), 0);
+        assert_int_equal(atomic_load(&mine.finished), 1);
+        assert_int_equal(atomic_load(&mine.refused), 2);
+        pthread_barrier_destroy(&mine.start);
+    }
+    tear_down(&f);
+}
+
 /* --- everybody looks --- */
 
 static void *look_around(void *argument)
@@ -258,6 +294,7 @@ int main(int argc, char **argv)
         NAMED_TEST(deadlines_fire_whoever_drives),
         NAMED_TEST(calls_are_started_and_cancelled_from_any_thread),
         NAMED_TEST(threads_share_a_queue),
+        NAMED_TEST(of_threads_that_finish_one_call_one_does),
         NAMED_TEST(threads_have_streams_of_their_own),
         NAMED_TEST(counters_are_read_while_calls_flow),
         NAMED_TEST(channels_come_and_go_on_one_runtime),
