@@ -10,7 +10,9 @@ expect "chat" "Hello, a/Hello, b/Hello, c" "$("$hello_client" "$address" a b c |
 answer=$("$top_builddir/examples/hello_server" "$address" 2>&1)
 expect "status for a port in use" 1 $?
 expect_words "port in use" "${address##*:}" "$answer"
-stop "$process"
+kill "$process"
+wait "$process" 2>/dev/null
+servers=
 answer=$("$hello_client" "$address" 2>&1)
 expect "status without a server" 1 $?
 expect_words "no server" UNAVAILABLE "$answer"

@@ -54,7 +54,9 @@ packets=$(counter sent_pkts)
 not_ready=$(($(counter send_rnr_err) + $(counter rcvd_rnr_err)))
 
 unit conformance tests/unit/transport_conformance rdma
+unit conformance-least tests/unit/transport_conformance rdma-least
 script hello "$top_srcdir/tests/rdma/hello.sh"
+script kv "$top_srcdir/tests/rdma/kv.sh"
 
 {
     echo "tests $((passed + failed))"

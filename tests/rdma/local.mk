@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # tests/rdma/ - make check-rdma: what runs over Soft-RoCE in a virtual machine; packaging/rdma.sh installs what that needs
-RDMA_FILES = tests/rdma/check.sh tests/rdma/hello.sh tests/rdma/inside.sh tests/rdma/vm.sh
+RDMA_FILES = tests/rdma/check.sh tests/rdma/hello.sh tests/rdma/inside.sh tests/rdma/kv.sh tests/rdma/vm.sh
 EXTRA_DIST += $(RDMA_FILES)
 
 .PHONY: check-rdma

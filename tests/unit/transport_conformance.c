@@ -36,6 +36,8 @@ typedef struct variant {
     const char *nobody;  /* where nobody listens */
     const char *malformed[12];
     bool socket; /* an ordinary socket can connect and say what it likes */
+    uint32_t rdma_window, rdma_buffer, rdma_segments;
+    bool rdma_no_inline;
 } variant;
 
 static const variant variants[] = {
@@ -65,7 +67,19 @@ static const variant variants[] = {
      .address = "rdma://10.99.0.1:0",
      .nobody = "rdma://10.99.0.1:1",
      .malformed = {"rdma://", "rdma://10.99.0.1", "rdma://10.99.0.1:x", "rdma://::1:5", "rdma://[::1:5",
-                   "rdma://10.99.0.1:65536", "rdma://:5", "rdma://a b:5"}},
+                   "rdma://10.99.0.1:65536", "rdma://:5", "rdma://a b:5"},
+     .rdma_window = 16,
+     .rdma_buffer = 8192,
+     .rdma_segments = 8},
+    /* With a single credit, and little of everything. */
+    {.name = "rdma-least",
+     .poller = MRPC_POLLER_EPOLL,
+     .address = "rdma://10.99.0.1:0",
+     .nobody = "rdma://10.99.0.1:1",
+     .rdma_window = 1,
+     .rdma_buffer = 1024,
+     .rdma_segments = 2,
+     .rdma_no_inline = true},
     {.name = "sim",
      .poller = MRPC_POLLER_SIMULATED,
      .address = "sim://conformance",
@@ -452,9 +466,10 @@ static int setup(void **state)
                     .max_calls = 4096,
                     .window = 1 << 20,
                     .chunk = 65536,
-                    .rdma_window = 16,
-                    .rdma_buffer = 8192,
-                    .rdma_segments = 8,
+                    .rdma_window = tested->rdma_window,
+                    .rdma_buffer = tested->rdma_buffer,
+                    .rdma_segments = tested->rdma_segments,
+                    .rdma_no_inline = tested->rdma_no_inline,
                     .rdma_retry = 6,
                     .rdma_rnr_retry = 6,
                     .shm_data = 4 << 20,
