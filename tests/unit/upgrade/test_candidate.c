@@ -163,7 +163,8 @@ static void module_that_cannot_be_unloaded(void **state)
 static void options_of_the_linker_that_a_module_must_not_use(void **state)
 {
     (void)state;
-    is_refused("-Wl,-rpath,/tmp", MRPC_EMODULE, "without -rpath");
+    is_refused("-Wl,--disable-new-dtags,-rpath,/tmp", MRPC_EMODULE, "without -rpath");
+    is_refused("-Wl,--enable-new-dtags,-rpath,/tmp", MRPC_EMODULE, "without -rpath"); /* RUNPATH */
     is_refused("-Wl,-z,execstack", MRPC_EMODULE, "-z noexecstack");
     is_refused("-Wl,--auxiliary=libm.so.6", MRPC_EMODULE, "audit or filter");
 }

@@ -23,6 +23,8 @@
 #include "runtime/control.h"
 #include "tests/unit/upgrade/build.h"
 
+enum { OTHER_USER = 65534 }; /* nobody */
+
 static mrpc_control *control;
 static char path[128];
 
@@ -191,6 +193,38 @@ static void socket_is_for_its_owner(void **state)
     assert_int_equal(status.st_mode & 0777, 0600);
 }
 
+/* In a process of another user: 0 when the answer is a refusal. */
+static int ask_as_another_user(void)
+{
+    char answer[128] = "";
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (setgid(OTHER_USER) != 0 || setuid(OTHER_USER) != 0 ||
+        connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
+        return 2;
+    (void)!send(fd, "echo let me in\n", 15, MSG_NOSIGNAL); /* it may have been closed already */
+    (void)!recv(fd, answer, sizeof answer - 1, 0);
+    return strncmp(answer, "error EPERM ", 12) == 0 ? 0 : 1;
+}
+
+static void other_users_are_refused_whatever_the_mode_of_the_socket(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip(); /* only root can become another user */
+    assert_int_equal(chmod(test_folder(), 0755), 0);
+    assert_int_equal(chmod(path, 0666), 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(ask_as_another_user());
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(status, 0);
+    is_served();
+}
+
 static void path_in_use_and_path_of_something_else_are_errors(void **state)
 {
     (void)state;
@@ -254,6 +288,7 @@ int main(void)
         TEST(reader_that_does_not_read_holds_up_nobody),
         TEST(answer_has_a_bound),
         TEST(socket_is_for_its_owner),
+        TEST(other_users_are_refused_whatever_the_mode_of_the_socket),
         TEST(path_in_use_and_path_of_something_else_are_errors),
         TEST(child_may_stop_and_dead_sockets_are_replaced),
     };
