@@ -982,6 +982,54 @@ static void unfinished_messages_are_bounded(void **state)
     assert_int_equal(f->count, 3);
 }
 
+static size_t committed(mrpc_heap *heap)
+{
+    mrpc_heap_stats stats;
+    mrpc_heap_get_stats(heap, &stats);
+    return stats.bytes_committed;
+}
+
+static void announced_bytes_take_no_memory(void **state)
+{
+    fixture *f = *state;
+    enum { ANNOUNCED = 64 << 20, MESSAGES = 60, MOST = 16 << 20 };
+    mrpc_heap *heap;
+    assert_int_equal(mrpc_heap_new(&heap, NULL, NULL), 0);
+    f->rx.heap = heap;
+    f->rx.max_message = ANNOUNCED;
+    f->rx.max_unfinished = (uint64_t)ANNOUNCED * MESSAGES;
+    for (uint32_t call = 1; call <= MESSAGES; call += 2) {
+        assert_int_equal(begin_unfinished(f, call, ANNOUNCED - 64, 0), 0);
+        assert_int_equal(begin_unfinished(f, call + 1, 8, ANNOUNCED - 64), 0);
+    }
+    assert_int_equal(f->count, 0);
+    assert_in_range(committed(heap), 1, MOST);
+    mrpc_stream_rx_clear(&f->rx);
+    mrpc_heap_unref(heap);
+}
+
+static void messages_that_grow_with_their_bytes_arrive_whole(void **state)
+{
+    fixture *f = *state;
+    enum { MESSAGES = 4 };
+    sample samples[MESSAGES], large;
+    size_t small = 700000, much = 20000000;
+    send_sample(f, &large, MESSAGES + 1, FRAME_OPEN, 10, &much, 1);
+    pump(f);
+    assert_came(&f->all[0], &large);
+    free(large.memory);
+    /* One that takes all there is on credit. */
+    assert_int_equal(begin_unfinished(f, MESSAGES + 2, 60 << 20, 0), 0);
+    for (uint32_t i = 0; i < MESSAGES; i++)
+        send_sample(f, &samples[i], i + 1, FRAME_OPEN, i % 2 == 0 ? 10 : 900000, &small, 1);
+    pump(f);
+    assert_int_equal(f->count, 1 + MESSAGES);
+    for (uint32_t i = 0; i < MESSAGES; i++) {
+        assert_came(find_call(f, i + 1), &samples[i]);
+        free(samples[i].memory);
+    }
+}
+
 static void sender_begins_no_more_than_the_receiver_holds(void **state)
 {
     fixture *f = *state;
@@ -1069,6 +1117,8 @@ int main(void)
         TEST(second_message_of_a_call_may_not_interrupt_the_first),
         TEST(chunks_of_unknown_calls_are_skipped),
         TEST(unfinished_messages_are_bounded),
+        TEST(announced_bytes_take_no_memory),
+        TEST(messages_that_grow_with_their_bytes_arrive_whole),
         TEST(sender_begins_no_more_than_the_receiver_holds),
         cmocka_unit_test(random_bytes_never_harm),
     };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* partial.c - head first, then the extents, each byte once and in its final place */
+/* partial.c - head first, then the extents, one after another in one piece of memory */
 #include "config.h"
 
 #include "transports/stream/partial.h"
@@ -7,7 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARENA_SLACK = 64 }; /* bytes for the arena's own record, so that one block is enough */
+/*
+ * A message is believed in steps: what its header announces costs the peer nothing, and memory costs us time and pages.
+ * So the memory of a message grows with the bytes of it that are there, by GROWTH each time, which copies few of them
+ * again (all, when the message is just larger than what it had). All messages of a connection together may have AHEAD
+ * bytes on credit: one that fits into that is not copied at all.
+ */
+enum {
+    ARENA_SLACK = 64, /* bytes for the arena's own record, so that one block is enough */
+    GROWTH = 8,
+    AHEAD = 8 << 20,
+    LEAST = 64 << 10 /* bytes that every message begins with, if it is so large */
+};
 
 static uint64_t extent_size(const mrpc_stream_partial *partial, uint32_t index)
 {
@@ -59,6 +70,43 @@ static bool count(mrpc_stream_rx *rx, mrpc_stream_partial *partial, uint64_t byt
     return true;
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How much of a message of `total` bytes may have its place by now. */
+static uint64_t affordable(const mrpc_stream_rx *rx, const mrpc_stream_partial *partial, uint64_t total)
+{
+    uint64_t ahead = 0, room = GROWTH * partial->received;
+    for (const mrpc_stream_partial *other = rx->partials; other != NULL; other = other->next)
+        if (other != partial)
+            ahead += other->room - other->received;
+    if (ahead < AHEAD && room < AHEAD - ahead)
+        room = AHEAD - ahead;
+    return smaller(room < LEAST ? LEAST : room, total);
+}
+
+/* Moves what has come into an arena with more room, of a message that has `total` bytes as far as is known. */
+static int make_room(const mrpc_stream_rx *rx, mrpc_stream_partial *partial, uint64_t total)
+{
+    uint64_t room = affordable(rx, partial, total);
+    mrpc_arena *arena = mrpc_arena_new(rx->heap, (size_t)room + ARENA_SLACK);
+    uint8_t *place = arena == NULL ? NULL : mrpc_arena_alloc(arena, (size_t)room);
+    if (place == NULL) {
+        mrpc_arena_free(arena);
+        return MRPC_ENOMEM;
+    }
+    if (partial->received > 0)
+        memcpy(place, partial->head, partial->received);
+    rx->counters->bytes_copied_in += partial->received;
+    mrpc_arena_free(partial->arena);
+    partial->arena = arena;
+    partial->head = place;
+    partial->room = room;
+    return 0;
+}
+
 int mrpc_stream_partial_new(mrpc_stream_rx *rx, const mrpc_frame *header, mrpc_stream_partial **result)
 {
     uint64_t head = mrpc_frame_head(header), first = head > header->size ? head : header->size;
@@ -69,31 +117,19 @@ int mrpc_stream_partial_new(mrpc_stream_rx *rx, const mrpc_frame *header, mrpc_s
     mrpc_stream_partial *partial = take(rx);
     if (partial == NULL)
         return MRPC_ENOMEM;
-    int failure = MRPC_EAGAIN;
     partial->header = *header;
-    if (!count(rx, partial, first))
-        goto no_arena;
-    failure = MRPC_ENOMEM;
-    /* Both are bounded: the head by max_message, the size by the chunk. */
-    partial->arena = mrpc_arena_new(rx->heap, (size_t)first + ARENA_SLACK);
-    if (partial->arena == NULL)
-        goto no_arena;
-    partial->head = mrpc_arena_alloc(partial->arena, (size_t)head);
-    if (partial->head == NULL)
-        goto no_head;
     partial->head_size = head;
+    int failure = count(rx, partial, first) ? make_room(rx, partial, first) : MRPC_EAGAIN;
+    if (failure != 0) {
+        rx->unfinished -= partial->counted;
+        give(rx, partial);
+        return failure;
+    }
     partial->next = rx->partials;
     rx->partials = partial;
     rx->partial_count++;
     *result = partial;
     return 0;
-
-no_head:
-    mrpc_arena_free(partial->arena);
-no_arena:
-    rx->unfinished -= partial->counted;
-    give(rx, partial);
-    return failure;
 }
 
 void mrpc_stream_partial_free(mrpc_stream_rx *rx, mrpc_stream_partial *partial)
@@ -108,7 +144,7 @@ void mrpc_stream_partial_free(mrpc_stream_rx *rx, mrpc_stream_partial *partial)
     give(rx, partial);
 }
 
-/* The head is there: how much follows, and where it goes. */
+/* The head is there: how much follows. */
 static int complete_head(mrpc_stream_rx *rx, mrpc_stream_partial *partial)
 {
     uint64_t allowed = rx->max_message - partial->head_size, rest = 0;
@@ -119,27 +155,24 @@ static int complete_head(mrpc_stream_rx *rx, mrpc_stream_partial *partial)
         rest += mrpc_pad8(size);
     }
     partial->rest_size = rest;
-    partial->rest = partial->head + partial->head_size; /* for extents without bytes */
-    if (rest == 0)
-        return 0;
-    if (!count(rx, partial, partial->head_size + rest))
-        return MRPC_EAGAIN;
-    if (rest > SIZE_MAX - ARENA_SLACK)
-        return MRPC_ENOMEM;
-    partial->rest = mrpc_arena_alloc(partial->arena, (size_t)rest);
-    return partial->rest == NULL ? MRPC_ENOMEM : 0;
+    return rest == 0 || count(rx, partial, partial->head_size + rest) ? 0 : MRPC_EAGAIN;
 }
 
 int mrpc_stream_partial_advance(mrpc_stream_rx *rx, mrpc_stream_partial *partial, uint64_t bytes)
 {
     bool in_head = partial->received < partial->head_size;
     partial->received += bytes;
-    return in_head && partial->received == partial->head_size ? complete_head(rx, partial) : 0;
+    bool head_complete = in_head && partial->received == partial->head_size;
+    int failure = head_complete ? complete_head(rx, partial) : 0;
+    uint64_t total = partial->head_size + partial->rest_size;
+    /* At the end of the head little has come, and so little is copied. */
+    bool crowded = partial->room < total && (head_complete || partial->received == partial->room);
+    return failure == 0 && crowded ? make_room(rx, partial, total) : failure;
 }
 
 void mrpc_stream_partial_extents(const mrpc_stream_partial *partial, mrpc_extent *extents)
 {
-    const uint8_t *data = partial->rest;
+    const uint8_t *data = partial->head + partial->head_size;
     for (uint32_t i = 0; i < partial->header.extents; i++) {
         uint64_t size = extent_size(partial, i);
         extents[i] = (mrpc_extent){.data = data, .size = size};

@@ -5,8 +5,8 @@
 
 #include "transports/stream/rx.h"
 
-/* Begins a message: an arena with room for its head (and for all of it, if it comes in one frame). ENOMEM, ELIMIT (the
- * head alone is larger than max_message), EAGAIN (max_unfinished), EPROTO (too many under way). */
+/* Begins a message: an arena with room for some of it. ENOMEM, ELIMIT (the head alone is larger than max_message),
+ * EAGAIN (max_unfinished), EPROTO (too many under way). */
 MRPC_MUST_CHECK int mrpc_stream_partial_new(mrpc_stream_rx *rx, const mrpc_frame *header,
                                             mrpc_stream_partial **partial);
 
@@ -18,17 +18,17 @@ void mrpc_stream_partial_free(mrpc_stream_rx *rx, mrpc_stream_partial *partial);
 /* Where its next bytes belong; NULL when there is no place for them: it is complete. */
 static inline uint8_t *mrpc_stream_partial_place(const mrpc_stream_partial *partial, uint64_t *room)
 {
-    if (partial->received < partial->head_size) {
-        *room = partial->head_size - partial->received;
-        return partial->head + partial->received;
-    }
-    uint64_t offset = partial->received - partial->head_size;
-    *room = partial->rest_size - offset;
-    return *room > 0 ? partial->rest + offset : NULL;
+    uint64_t end = partial->head_size;
+    if (partial->received >= end)
+        end += partial->rest_size;
+    if (end > partial->room)
+        end = partial->room;
+    *room = end - partial->received;
+    return *room > 0 ? partial->head + partial->received : NULL;
 }
 
-/* `bytes` have come to where place() said. When the head is complete now, makes room for the extents: ENOMEM, ELIMIT,
- * EAGAIN (max_unfinished). */
+/* `bytes` have come to where place() said; makes room for more where more is to come, which moves what is there:
+ * ENOMEM, ELIMIT, EAGAIN (max_unfinished). */
 MRPC_MUST_CHECK int mrpc_stream_partial_advance(mrpc_stream_rx *rx, mrpc_stream_partial *partial, uint64_t bytes);
 
 /* The extents of a complete message; header.extents of them. */

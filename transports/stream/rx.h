@@ -32,8 +32,8 @@ struct mrpc_stream_partial {
     mrpc_stream_partial *next;
     mrpc_frame header; /* of the first frame */
     mrpc_arena *arena;
-    uint8_t *head;
-    uint8_t *rest; /* the extents; NULL until the head is complete */
+    uint8_t *head; /* and the extents behind it */
+    uint64_t room; /* bytes that have their place from there on */
     uint64_t head_size;
     uint64_t rest_size; /* with padding; known when the head is complete */
     uint64_t received;  /* of both */
