@@ -149,9 +149,11 @@ static int take_credit(mrpc_session *session, mrpc_call *call, uint64_t value)
 
 static void take_goaway(mrpc_session *session, uint32_t last)
 {
-    session->draining = true;
-    if (session->server)
+    if (session->server) {
+        session->goaway_came = true;
+        session->peer_last = last;
         return;
+    }
     for (uint32_t i = 0; session->calls.slots != NULL && i <= session->calls.mask;) {
         mrpc_call *call = session->calls.slots[i];
         if (call == NULL || call->number <= last) {
@@ -240,6 +242,8 @@ static int dispatch(mrpc_session *session, const mrpc_incoming *incoming)
             return dispatch_call(session, call, incoming);
         drop(incoming);
         /* The call may have been cancelled before all of its first message was sent. */
+        if (header->type == FRAME_CANCEL && session->owner_events->eased != NULL)
+            session->owner_events->eased(session);
         return header->call <= session->last_number || header->type == FRAME_CANCEL
                    ? 0
                    : mrpc_session_break(session, MRPC_EPROTO, "a frame came for call %u, which never was",

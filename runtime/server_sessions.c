@@ -223,12 +223,14 @@ static bool may_open(const opening *open, const mrpc_incoming *incoming)
                             reason);
         return false;
     }
-    if (open->session->draining)
+    if (open->session->goaway_sent && open->header->call > open->session->goaway_last)
         return false; /* GOAWAY has told the client */
-    if (open->session->calls.count < open->session->max_calls)
+    /* A cancelled call counts until its handler is done with it, or there would be no bound on handlers. */
+    if (open->session->attached < open->session->max_calls)
         return true;
     mrpc_session_refuse(open->session, open->header->call, MRPC_RESOURCE_EXHAUSTED,
-                        "%u calls are open on the connection: raise connection.max_calls on the server",
+                        "%u calls are open on the connection, or were cancelled and are still with their handlers: "
+                        "raise connection.max_calls on the server",
                         open->session->max_calls);
     return false;
 }
@@ -242,6 +244,9 @@ static int session_opened(mrpc_session *session, const mrpc_incoming *incoming)
     bool good = mrpc_call_table_find(&session->calls, incoming->header->call) == NULL;
     if (!good)
         result = mrpc_session_break(session, MRPC_EPROTO, "call %u begins twice", incoming->header->call);
+    else if (session->goaway_came && incoming->header->call > session->peer_last)
+        good = (result = mrpc_session_break(session, MRPC_EPROTO, "call %u begins although the client's GOAWAY said %u",
+                                            incoming->header->call, session->peer_last)) == 0;
     else if (session->last_number < incoming->header->call)
         session->last_number = incoming->header->call;
     good = good && may_open(&open, incoming);
@@ -250,8 +255,10 @@ static int session_opened(mrpc_session *session, const mrpc_incoming *incoming)
     else if (good)
         good = (result = check_number(&open)) == 0;
     if (good)
-        return start_call(&open, incoming);
-    mrpc_arena_free(incoming->arena);
+        result = start_call(&open, incoming);
+    else
+        mrpc_arena_free(incoming->arena);
+    mrpc_server_check_stopped(open.server); /* who drains may have waited for this message */
     return result;
 }
 

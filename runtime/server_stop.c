@@ -29,11 +29,16 @@ void mrpc_server_unlisten(mrpc_server *server)
     }
 }
 
+/* Calls that are to be served: those that have begun, and those whose first message has. */
 static bool has_calls(const mrpc_server *server)
 {
-    for (const mrpc_session *session = server->sessions; session != NULL; session = session->next)
+    for (const mrpc_session *session = server->sessions; session != NULL; session = session->next) {
         if (session->calls.count > 0)
             return true;
+        if (session->goaway_sent && session->line.connection != NULL &&
+            session->transport->opening(session->line.connection, session->goaway_last))
+            return true;
+    }
     return false;
 }
 

@@ -267,11 +267,11 @@ void mrpc_session_control(mrpc_session *session, const mrpc_frame *header, const
 
 void mrpc_session_send_goaway(mrpc_session *session)
 {
-    session->draining = true;
     if (session->goaway_sent || session->state != SESSION_READY)
         return;
     session->goaway_sent = true;
-    const mrpc_frame header = {.type = FRAME_GOAWAY, .call = session->last_number};
+    session->goaway_last = session->last_number;
+    const mrpc_frame header = {.type = FRAME_GOAWAY, .call = session->goaway_last};
     mrpc_session_control(session, &header, NULL, 0);
 }
 

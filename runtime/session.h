@@ -27,7 +27,7 @@ typedef struct mrpc_session_owner {
     void (*lost)(mrpc_session *session, const mrpc_error *reason);
     /* A GOAWAY came: no call can be begun any more. */
     void (*refused)(mrpc_session *session);
-    /* A call left the session, so another one may begin. */
+    /* A call left the session, so another one may begin, or one will not begin that had been on its way. */
     void (*eased)(mrpc_session *session);
     /* A MESSAGE with OPEN came; server only. As `received` of a transport. */
     int (*opened)(mrpc_session *session, const mrpc_incoming *incoming);
@@ -45,15 +45,16 @@ struct mrpc_session {
     mrpc_session *next, **place; /* in the owner's list */
     session_state state;
     bool server;
-    bool draining; /* no call begins any more */
-    bool goaway_sent;
+    bool goaway_sent; /* no call above goaway_last begins any more */
+    bool goaway_came; /* server: nor one above peer_last */
     bool stamps;   /* both sides want them */
     bool broken;   /* to be closed with `reason` by the task */
     bool finished; /* to be closed by the task */
     bool unblock;  /* the task tries again to send what there was no room for */
     mrpc_call_table calls;
     uint32_t last_number; /* highest call number so far */
-    uint32_t attached;    /* calls that point here */
+    uint32_t goaway_last, peer_last;
+    uint32_t attached; /* calls that point here: those in the table, and those whose handlers are not done yet */
     uint32_t max_calls;   /* that we accept */
     uint64_t window, max_message, max_unfinished;
     uint32_t chunk;

@@ -142,6 +142,8 @@ struct mrpc_transport {
     void (*flush)(mrpc_connection *connection);
     /* Bytes that are committed and not yet sent. */
     size_t (*queued)(const mrpc_connection *connection);
+    /* Whether a message that begins a call, of a number up to `last`, has come in part. */
+    bool (*opening)(const mrpc_connection *connection, uint32_t last);
 
     /* Receives what is there without asking the loop: for spinning. True when a frame came. */
     bool (*poll)(mrpc_connection *connection);

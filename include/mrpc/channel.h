@@ -24,7 +24,8 @@ typedef struct mrpc_connection_options {
     uint64_t max_unfinished;       /* bytes of messages that have begun to come and are not complete, all of a connection's together;
                                       default 256 MiB, or max_message where that is more. The peer keeps to it and begins no further
                                       message beyond it; if it does not, the message is refused and its call ends */
-    uint32_t max_calls;            /* open at once on a connection, as accepted from the peer; default 4,096 */
+    uint32_t max_calls;            /* open at once on a connection, as accepted from the peer; those that it cancelled count until
+                                      their handlers are done; default 4,096 */
     uint64_t window;               /* bytes in flight of each stream direction; default 1 MiB */
     uint32_t chunk;                /* largest frame payload, bytes, 32 KiB to 16 MiB; default 64 KiB */
     const char *congestion;        /* tcp: congestion control, e.g. "cubic"; NULL: the host's default */

@@ -3,7 +3,9 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "runtime/meta.h"
 #include "tests/unit/runtime_fixture.h"
 #include "tests/unit/shm_forged.h"
 #include "transports/frame.h"
@@ -63,6 +66,11 @@ static void say(int fd, const mrpc_frame *frame, const void *payload)
         assert_int_equal(write(fd, payload, frame->size), frame->size);
 }
 
+static void say_hello(int fd, const hello *mine)
+{
+    say(fd, &(mrpc_frame){.type = FRAME_HELLO, .block = sizeof *mine, .size = sizeof *mine}, mine);
+}
+
 static void hear(int fd, void *bytes, size_t size)
 {
     for (size_t got = 0; got < size;) {
@@ -100,7 +108,7 @@ static int dial_tcp(const char *address)
 
 static unsigned hoard_over_tcp(int fd)
 {
-    say(fd, &(mrpc_frame){.type = FRAME_HELLO, .block = sizeof greeting, .size = sizeof greeting}, &greeting);
+    say_hello(fd, &greeting);
     for (uint32_t call = 1; call <= UNFINISHED; call++) {
         mrpc_frame frame = unfinished(call);
         say(fd, &frame, &(uint64_t){0});
@@ -195,11 +203,210 @@ static void who_hoards_unfinished_messages_takes_no_memory_from_others(void **st
     echo_server_stop(server, 1000);
 }
 
+/* --- a client that breaks the rules, over tcp --- */
+
+typedef struct rules {
+    echo_server *server;
+    int fd;
+} rules;
+
+static const uint8_t open_flags = FRAME_OPEN | FRAME_NAMED | FRAME_PROTOBUF;
+
+static void rules_set_up(rules *r, const mrpc_connection_options *connection)
+{
+    mrpc_server_options options = {.size = sizeof options, .connection = *connection};
+    options.connection.size = sizeof options.connection;
+    r->server = echo_server_start("tcp://127.0.0.1:0", &options);
+    r->fd = dial_tcp(echo_server_address(r->server));
+    say_hello(r->fd, &greeting);
+}
+
+static void rules_tear_down(rules *r)
+{
+    close(r->fd);
+    echo_server_stop(r->server, 1000);
+}
+
+/* The payload of an OPEN: returns its size. */
+static uint32_t write_open(char *payload, const char *method, const void *ping, uint32_t size, uint32_t *meta)
+{
+    *meta = (uint32_t)mrpc_meta_write(payload, ":method", method, strlen(method), 0);
+    memset(payload + *meta, 0, mrpc_pad8(size));
+    memcpy(payload + *meta, ping, size);
+    return *meta + (uint32_t)mrpc_pad8(size);
+}
+
+static void open_call(int fd, uint32_t call, const char *method, const char *ping, uint32_t size, uint8_t flags)
+{
+    char payload[512] __attribute__((aligned(8)));
+    uint32_t meta, bytes = write_open(payload, method, ping, size, &meta);
+    say(fd,
+        &(mrpc_frame){.size = bytes,
+                      .type = FRAME_MESSAGE,
+                      .flags = open_flags | flags,
+                      .call = call,
+                      .block = size,
+                      .meta = meta},
+        payload);
+}
+
+static const char reply_ping[2] = {8, 5}; /* Ping { number: 5 } */
+
+/* Reads up to the end of the call: the code of its STATUS, or 0 for a message that ends it well. */
+static uint32_t hear_end(int fd, uint32_t call)
+{
+    char payload[65536];
+    mrpc_frame frame;
+    do {
+        hear(fd, &frame, sizeof frame);
+        assert_true(frame.size <= sizeof payload);
+        hear(fd, payload, frame.size);
+    } while (frame.call != call || (frame.type != FRAME_STATUS && !(frame.flags & FRAME_OK)));
+    return frame.type == FRAME_STATUS ? frame.method : 0;
+}
+
+/* The server closes the connection, and does so because of what it was sent: nothing else ends it here. */
+static void hear_nothing_more(int fd)
+{
+    char bytes[4096];
+    ssize_t got;
+    do
+        got = read(fd, bytes, sizeof bytes);
+    while (got > 0);
+    assert_true(got == 0 || errno == ECONNRESET);
+}
+
+/* As many bytes of a call's first message as make a frame of their own, and the rest. */
+static void begin_call(int fd, uint32_t call)
+{
+    char payload[512] __attribute__((aligned(8)));
+    uint32_t meta;
+    (void)write_open(payload, "echo.Echo/Unary", reply_ping, sizeof reply_ping, &meta);
+    say(fd,
+        &(mrpc_frame){.size = meta,
+                      .type = FRAME_MESSAGE,
+                      .flags = open_flags | FRAME_END | FRAME_MORE,
+                      .call = call,
+                      .block = sizeof reply_ping,
+                      .meta = meta},
+        payload);
+}
+
+static void complete_call(int fd, uint32_t call)
+{
+    uint64_t ping = 0;
+    memcpy(&ping, reply_ping, sizeof reply_ping);
+    say(fd, &(mrpc_frame){.size = 8, .type = FRAME_CHUNK, .call = call}, &ping);
+}
+
+static void *stop_slowly(void *argument)
+{
+    echo_server_stop(argument, 60000);
+    return NULL;
+}
+
+static void call_under_way_is_served_while_the_server_drains(void **state)
+{
+    (void)state;
+    rules r;
+    rules_set_up(&r, &(mrpc_connection_options){0});
+    begin_call(r.fd, 1);
+    begin_call(r.fd, 3);
+    open_call(r.fd, 2, "echo.Echo/Unary", reply_ping, sizeof reply_ping, FRAME_END);
+    assert_int_equal(hear_end(r.fd, 2), 0);
+    pthread_t stopper;
+    assert_int_equal(pthread_create(&stopper, NULL, stop_slowly, r.server), 0);
+    hear_frame(r.fd, FRAME_GOAWAY); /* up to 2 */
+    usleep(700000);                 /* more than a server lingers that has nothing to do */
+    complete_call(r.fd, 3);
+    complete_call(r.fd, 1);
+    assert_int_equal(hear_end(r.fd, 1), 0);
+    close(r.fd);
+    assert_int_equal(pthread_join(stopper, NULL), 0);
+}
+
+static void call_after_the_clients_goaway_ends_the_connection(void **state)
+{
+    (void)state;
+    rules r;
+    rules_set_up(&r, &(mrpc_connection_options){0});
+    begin_call(r.fd, 1);
+    say(r.fd, &(mrpc_frame){.type = FRAME_GOAWAY, .call = 1}, NULL);
+    complete_call(r.fd, 1);
+    assert_int_equal(hear_end(r.fd, 1), 0);
+    open_call(r.fd, 2, "echo.Echo/Unary", reply_ping, sizeof reply_ping, FRAME_END);
+    hear_nothing_more(r.fd);
+    rules_tear_down(&r);
+}
+
+/* --- handlers that hold on to their calls --- */
+
+enum { HELD = 8 };
+
+typedef struct holder {
+    echo_Echo_Unary_call *calls[HELD + 1];
+    _Atomic unsigned count;
+    _Atomic bool released; /* from now on they answer at once */
+} holder;
+
+static void hold(echo_Echo_Unary_call *call, const echo_Ping *request, void *state)
+{
+    holder *mine = state;
+    (void)request;
+    if (atomic_load(&mine->released)) {
+        (void)echo_Echo_Unary_reply(call, echo_Pong_new(echo_Echo_Unary_heap(call)));
+        return;
+    }
+    unsigned count = atomic_load(&mine->count);
+    assert_true(count <= HELD);
+    mine->calls[count] = call;
+    atomic_store(&mine->count, count + 1);
+}
+
+static void cancelled_calls_count_until_their_handlers_are_done(void **state)
+{
+    (void)state;
+    static const echo_Echo_handlers holding = {.Unary = hold};
+    holder held = {.count = 0};
+    rules r;
+    rules_set_up(&r, &(mrpc_connection_options){.max_calls = HELD});
+    assert_int_equal(
+        mrpc_server_replace(echo_server_mrpc(r.server), &echo_Echo_service, &holding, &held, NULL, NULL), 0);
+    uint32_t call = 1;
+    for (; call <= HELD; call++)
+        open_call(r.fd, call, "echo.Echo/Unary", reply_ping, sizeof reply_ping, FRAME_END);
+    while (atomic_load(&held.count) < HELD)
+        usleep(1000);
+    for (uint32_t cancelled = 1; cancelled <= HELD; cancelled++)
+        say(r.fd, &(mrpc_frame){.type = FRAME_CANCEL, .call = cancelled, .method = MRPC_CANCELLED}, NULL);
+    open_call(r.fd, call, "echo.Echo/Unary", reply_ping, sizeof reply_ping, FRAME_END);
+    assert_int_equal(hear_end(r.fd, call), MRPC_RESOURCE_EXHAUSTED);
+    assert_int_equal(atomic_load(&held.count), HELD);
+    /* When they are, there is room again. */
+    atomic_store(&held.released, true);
+    for (unsigned i = 0; i < HELD; i++)
+        (void)echo_Echo_Unary_fail(held.calls[i], MRPC_ABORTED, "late");
+    uint32_t code;
+    do {
+        open_call(r.fd, ++call, "echo.Echo/Unary", reply_ping, sizeof reply_ping, FRAME_END);
+        code = hear_end(r.fd, call);
+        assert_true(code == 0 || code == MRPC_RESOURCE_EXHAUSTED);
+    } while (code != 0);
+    rules_tear_down(&r);
+}
+
 static const named_test tests[] = {
     NAMED_TEST(who_hoards_unfinished_messages_takes_no_memory_from_others),
 };
 
+static const struct CMUnitTest rule_tests[] = {
+    cmocka_unit_test(call_under_way_is_served_while_the_server_drains),
+    cmocka_unit_test(call_after_the_clients_goaway_ends_the_connection),
+    cmocka_unit_test(cancelled_calls_count_until_their_handlers_are_done),
+};
+
 int main(int argc, char **argv)
 {
-    return run_named_tests(tests, sizeof tests / sizeof tests[0], argc, argv);
+    return run_named_tests(tests, sizeof tests / sizeof tests[0], argc, argv) +
+           cmocka_run_group_tests(rule_tests, NULL, NULL);
 }

@@ -84,6 +84,11 @@ static size_t rdma_queued(const mrpc_connection *base)
     return (size_t)((const mrpc_rdma_connection *)base)->tx.queued;
 }
 
+static bool rdma_opening(const mrpc_connection *base, uint32_t last)
+{
+    return mrpc_stream_rx_opening(&((const mrpc_rdma_connection *)base)->rx, last);
+}
+
 static bool rdma_poll(mrpc_connection *base)
 {
     mrpc_rdma_hub *hub = of(base)->hub;
@@ -122,6 +127,7 @@ const mrpc_transport mrpc_transport_rdma = {
     .abandon = rdma_abandon,
     .flush = rdma_flush,
     .queued = rdma_queued,
+    .opening = rdma_opening,
     .poll = rdma_poll,
     .arm = rdma_arm,
     .heap = rdma_heap,

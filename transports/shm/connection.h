@@ -119,6 +119,7 @@ void mrpc_shm_abort(mrpc_connection *connection, mrpc_space *space);
 void mrpc_shm_abandon(mrpc_connection *connection, mrpc_send_token *token);
 void mrpc_shm_flush(mrpc_connection *connection);
 size_t mrpc_shm_queued(const mrpc_connection *connection);
+bool mrpc_shm_opening(const mrpc_connection *connection, uint32_t last);
 bool mrpc_shm_arm(mrpc_connection *connection);
 
 /* Sends what there is room for: loans that are given back, the backlog, the batch; wakes the peer. Tells the owner when

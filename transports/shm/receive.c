@@ -322,3 +322,12 @@ bool mrpc_shm_poll(mrpc_connection *connection)
     mrpc_shm_leave(c);
     return some;
 }
+
+bool mrpc_shm_opening(const mrpc_connection *connection, uint32_t last)
+{
+    const mrpc_shm_partials *partials = &((const mrpc_shm_connection *)connection)->partials;
+    for (const mrpc_shm_partial *partial = partials->first; partial != NULL; partial = partial->next)
+        if ((partial->header.flags & FRAME_OPEN) && partial->header.call <= last)
+            return true;
+    return false;
+}

@@ -20,6 +20,7 @@ const mrpc_transport mrpc_transport_shm = {
     .abandon = mrpc_shm_abandon,
     .flush = mrpc_shm_flush,
     .queued = mrpc_shm_queued,
+    .opening = mrpc_shm_opening,
     .poll = mrpc_shm_poll,
     .arm = mrpc_shm_arm,
     .heap = mrpc_shm_heap,

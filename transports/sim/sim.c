@@ -91,6 +91,11 @@ static size_t sim_queued(const mrpc_connection *connection)
     return (size_t)of(connection)->tx.queued;
 }
 
+static bool sim_opening(const mrpc_connection *connection, uint32_t last)
+{
+    return mrpc_stream_rx_opening(&of(connection)->rx, last);
+}
+
 /* All comes with the clock, and so from the loop. */
 static bool sim_poll(mrpc_connection *connection)
 {
@@ -124,6 +129,7 @@ const mrpc_transport mrpc_transport_sim = {
     .abandon = sim_abandon,
     .flush = mrpc_sim_flush,
     .queued = sim_queued,
+    .opening = sim_opening,
     .poll = sim_poll,
     .arm = sim_arm,
     .heap = sim_heap,

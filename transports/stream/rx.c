@@ -333,6 +333,14 @@ void mrpc_stream_rx_end_call(mrpc_stream_rx *rx, uint32_t call)
     mrpc_stream_partial_free(rx, partial);
 }
 
+bool mrpc_stream_rx_opening(const mrpc_stream_rx *rx, uint32_t last)
+{
+    for (const mrpc_stream_partial *partial = rx->partials; partial != NULL; partial = partial->next)
+        if ((partial->header.flags & FRAME_OPEN) && partial->header.call <= last)
+            return true;
+    return false;
+}
+
 bool mrpc_stream_rx_at_boundary(const mrpc_stream_rx *rx)
 {
     return rx->frame_left == 0 && rx->begin == rx->end && rx->partial_count == 0;

@@ -88,6 +88,9 @@ void mrpc_stream_rx_rest(mrpc_stream_rx *rx);
 /* The call has ended: drops what has come of its message, and the rest when it comes. */
 void mrpc_stream_rx_end_call(mrpc_stream_rx *rx, uint32_t call);
 
+/* Whether a message that begins a call, of a number up to `last`, has come in part. */
+bool mrpc_stream_rx_opening(const mrpc_stream_rx *rx, uint32_t last);
+
 /* True when the stream ends where a frame ends. */
 bool mrpc_stream_rx_at_boundary(const mrpc_stream_rx *rx);
 

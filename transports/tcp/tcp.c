@@ -76,6 +76,11 @@ static size_t tcp_queued(const mrpc_connection *base)
     return (size_t)((const mrpc_tcp_connection *)base)->tx.queued;
 }
 
+static bool tcp_opening(const mrpc_connection *base, uint32_t last)
+{
+    return mrpc_stream_rx_opening(&((const mrpc_tcp_connection *)base)->rx, last);
+}
+
 static bool tcp_poll(mrpc_connection *base)
 {
     mrpc_tcp_connection *connection = of(base);
@@ -120,6 +125,7 @@ const mrpc_transport mrpc_transport_tcp = {
     .abandon = tcp_abandon,
     .flush = tcp_flush,
     .queued = tcp_queued,
+    .opening = tcp_opening,
     .poll = tcp_poll,
     .arm = tcp_arm,
     .heap = tcp_heap,
