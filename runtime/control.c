@@ -331,6 +331,12 @@ static int start_thread(mrpc_control *control)
 
 /* --- the socket --- */
 
+static int in_use(const char *path, mrpc_error *error)
+{
+    return mrpc_error_set(error, MRPC_EEXIST,
+                          "the control socket %s belongs to a process that runs; choose another path", path);
+}
+
 /* Removes a socket file that nobody listens at. */
 static int remove_stale(const mrpc_control *control, const char *path, mrpc_error *error)
 {
@@ -347,8 +353,7 @@ static int remove_stale(const mrpc_control *control, const char *path, mrpc_erro
                        errno != ECONNREFUSED;
     close(probe);
     if (listened_at)
-        return mrpc_error_set(error, MRPC_EEXIST,
-                              "the control socket %s belongs to a process that runs; choose another path", path);
+        return in_use(path, error);
     if (unlink(path) != 0)
         return mrpc_error_system(error, errno, "cannot remove the old control socket %s", path);
     return 0;
@@ -371,6 +376,8 @@ static int listen_at(mrpc_control *control, const char *path, mrpc_error *error)
             return 0;
         result = mrpc_error_system(error, errno, "cannot listen at the control socket %s", path);
         unlink(path);
+    } else if (errno == EADDRINUSE) {
+        result = in_use(path, error); /* by who was faster just now */
     } else {
         result = mrpc_error_system(error, errno, "cannot make the control socket %s", path);
     }

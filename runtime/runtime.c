@@ -128,6 +128,7 @@ static int make(mrpc_runtime *runtime, const mrpc_runtime_options *options, mrpc
     if (copy_setting(&runtime->module_path, options->module_path, "MRPC_MODULE_PATH") != 0 ||
         copy_setting(&runtime->control, options->control, "MRPC_CONTROL") != 0)
         return mrpc_error_set(error, MRPC_ENOMEM, "no memory for a runtime");
+    runtime->control_inherited = options->control == NULL;
     return make_heaps(runtime, options, error);
 }
 

@@ -28,6 +28,7 @@ struct mrpc_runtime {
     bool want_stamps;
     uint64_t chance;                        /* state of mrpc_runtime_random */
     char *module_path, *control;            /* of the options or the environment; NULL: none given */
+    bool control_inherited;                 /* `control` is of the environment, which other runtimes share */
     mrpc_extent extents[MRPC_EXTENT_LIMIT]; /* of the message that is being marshalled */
     bool owns_thread;
     pthread_t thread;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/host.h"
 #include "runtime/runtime.h"
@@ -196,6 +198,48 @@ static void free_upgrade(mrpc_runtime *runtime)
     runtime->upgrade = NULL;
 }
 
+/* --- the control socket --- */
+
+enum { MOST_SOCKETS = 1000 }; /* of a process in a folder */
+
+static bool is_of_type(const char *path, mode_t type)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && (status.st_mode & S_IFMT) == type;
+}
+
+static int listen_at(mrpc_runtime *runtime, const char *path, mrpc_error *error)
+{
+    mrpc_upgrade *upgrade = runtime->upgrade;
+    return mrpc_control_start(&upgrade->control, path, mrpc_upgrade_command, runtime, error);
+}
+
+/* PID-N.sock, with the first N that no other runtime of the process has. */
+static int listen_in_folder(mrpc_runtime *runtime, mrpc_error *error)
+{
+    int result = MRPC_EEXIST;
+    for (int i = 1; i <= MOST_SOCKETS && result == MRPC_EEXIST; i++) {
+        char *path;
+        if (asprintf(&path, "%s/%d-%d.sock", runtime->control, (int)getpid(), i) < 0)
+            return mrpc_error_set(error, MRPC_ENOMEM, "no memory for the control socket");
+        result = listen_at(runtime, path, error);
+        free(path);
+    }
+    return result;
+}
+
+/* What the environment says reaches every runtime of every program that is started there: the first one gets a socket
+ * of the path's name, and that the others get none is no reason for them to fail. */
+static int start_control(mrpc_runtime *runtime, mrpc_error *error)
+{
+    if (runtime->control == NULL)
+        return 0;
+    if (runtime->control_inherited && is_of_type(runtime->control, S_IFDIR))
+        return listen_in_folder(runtime, error);
+    int result = listen_at(runtime, runtime->control, error);
+    return result == MRPC_EEXIST && runtime->control_inherited && is_of_type(runtime->control, S_IFSOCK) ? 0 : result;
+}
+
 int mrpc_upgrade_start(mrpc_runtime *runtime, mrpc_error *error)
 {
     mrpc_upgrade *upgrade = calloc(1, sizeof *upgrade);
@@ -206,8 +250,6 @@ int mrpc_upgrade_start(mrpc_runtime *runtime, mrpc_error *error)
     runtime->find_module = find_module;
     runtime->unload_module = unload_module;
     runtime->free_upgrade = free_upgrade;
-    if (runtime->control == NULL || *runtime->control == '\0')
-        return 0;
     /* On failure the runtime goes, and this with it. */
-    return mrpc_control_start(&upgrade->control, runtime->control, mrpc_upgrade_command, runtime, error);
+    return start_control(runtime, error);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -51,7 +52,8 @@ static void print_usage(FILE *out)
         fprintf(out, "  %-9s %-8s %s\n", commands[i].name, commands[i].argument != NULL ? commands[i].argument : "",
                 commands[i].help);
     fputs("\n"
-          "  -s, --socket SOCKET  the program's control socket (default: the environment variable MRPC_CONTROL)\n"
+          "  -s, --socket SOCKET  the program's control socket, or a folder with the only one (default: the environment\n"
+          "                       variable MRPC_CONTROL)\n"
           "  -j, --json           rows as JSON objects\n"
           "  -h, --help           this text\n"
           "  -V, --version        the version\n"
@@ -104,6 +106,48 @@ static int reach(const char *path)
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+/* Whether a program listens at a socket. */
+static bool is_served(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path)
+        return false;
+    strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool served = fd >= 0 && (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN);
+    if (fd >= 0)
+        close(fd);
+    return served;
+}
+
+/* The one socket in the folder that a program listens at; NULL after a message. Sockets of programs that were killed
+ * are passed over. */
+static const char *find_socket(const char *folder, glob_t *found)
+{
+    char pattern[PATH_MAX];
+    const char *only = NULL;
+    int count = 0;
+    snprintf(pattern, sizeof pattern, "%s/*.sock", folder);
+    if (glob(pattern, 0, NULL, found) != 0)
+        found->gl_pathc = 0;
+    for (size_t i = 0; i < found->gl_pathc; i++) {
+        if (!is_served(found->gl_pathv[i]))
+            continue;
+        if (++count == 2)
+            fprintf(stderr, "mrpcctl: several runtimes have a control socket in %s; choose one with -s:\n%s\n", folder,
+                    only);
+        if (count >= 2)
+            fprintf(stderr, "%s\n", found->gl_pathv[i]);
+        only = found->gl_pathv[i];
+    }
+    if (count == 0)
+        fprintf(stderr,
+                "mrpcctl: no program that runs has a control socket in %s; was it started with MRPC_CONTROL set to "
+                "this folder?\n",
+                folder);
+    return count == 1 ? only : NULL;
 }
 
 static bool send_all(int fd, const char *data, size_t size)
@@ -353,6 +397,18 @@ static int examine(bool json)
     return result == DONE && !well ? REFUSED : result;
 }
 
+static int ask_at(const char *path, const char *request, bool json)
+{
+    struct stat status;
+    if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
+        return ask(path, request, json);
+    glob_t found = {0};
+    const char *only = find_socket(path, &found);
+    int result = only != NULL ? ask(only, request, json) : UNREACHABLE;
+    globfree(&found);
+    return result;
+}
+
 static int usage_error(const char *text, const char *detail)
 {
     fprintf(stderr, "mrpcctl: %s%s; mrpcctl --help shows what there is\n", text, detail);
@@ -377,7 +433,7 @@ static int run(const char *path, bool json, char **words, int count)
     char *request = make_request(command, command->argument != NULL ? words[1] : NULL);
     if (request == NULL)
         return USAGE;
-    int result = ask(path, request, json);
+    int result = ask_at(path, request, json);
     free(request);
     return result;
 }

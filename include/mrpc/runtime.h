@@ -50,8 +50,10 @@ typedef struct mrpc_runtime_options {
                                 Spinning stops by itself while gaps are longer than that */
     bool no_spin;            /* sleep at once */
     size_t heap_limit;       /* bytes of the receive heap; default 1 GiB */
-    const char *control;     /* path of a Unix socket for mrpcctl, owner-only; NULL: MRPC_CONTROL from the environment, or none. Served
-                                by a thread of its own */
+    const char *control;     /* path of a Unix socket for mrpcctl, owner-only, served by a thread of its own; one that another runtime
+                                has is an error. "": none. NULL: MRPC_CONTROL from the environment, or none: that may be a path,
+                                which the first runtime that is made there gets while the others go without, or a folder, in which
+                                each runtime gets a socket PID-N.sock */
     const char *module_path; /* folders with marshal modules, separated by ':'; NULL: MRPC_MODULE_PATH from the environment, then the
                                 folder of the executable, then the library's module folder */
     bool stamps;             /* ask peers for the stamp of the marshal build that wrote each message; for tests and debugging;

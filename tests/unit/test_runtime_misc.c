@@ -80,6 +80,53 @@ static void options_of_a_newer_program_are_refused_when_they_are_used(void **sta
     mrpc_runtime_unref(runtime);
 }
 
+/* --- the control socket --- */
+
+static mrpc_runtime *runtime_with(const char *control)
+{
+    mrpc_runtime *runtime;
+    mrpc_error error;
+    const mrpc_runtime_options options = {.size = sizeof options, .control = control};
+    if (mrpc_runtime_new(&runtime, &options, &error) != 0)
+        fail_msg("%s", error.text);
+    return runtime;
+}
+
+static void expect_socket(const char *folder, int number)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%d-%d.sock", folder, (int)getpid(), number);
+    assert_int_equal(access(path, F_OK), 0);
+}
+
+static void runtimes_of_one_environment_get_along(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/mrpc-control-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/socket", folder);
+    setenv("MRPC_CONTROL", path, 1);
+    mrpc_runtime *first = runtime_with(NULL), *second = runtime_with(NULL), *refused;
+    mrpc_error error;
+    const mrpc_runtime_options taken = {.size = sizeof taken, .control = path};
+    assert_int_equal(mrpc_runtime_new(&refused, &taken, &error), MRPC_EEXIST);
+    mrpc_runtime_unref(second);
+    assert_int_equal(access(path, F_OK), 0); /* the first one's */
+    mrpc_runtime_unref(first);
+    assert_int_not_equal(access(path, F_OK), 0);
+
+    setenv("MRPC_CONTROL", folder, 1);
+    first = runtime_with(NULL), second = runtime_with(NULL);
+    expect_socket(folder, 1);
+    expect_socket(folder, 2);
+    mrpc_runtime *none = runtime_with("");
+    mrpc_runtime_unref(none);
+    mrpc_runtime_unref(first);
+    mrpc_runtime_unref(second);
+    unsetenv("MRPC_CONTROL");
+    assert_int_equal(rmdir(folder), 0); /* nothing was left in it */
+}
+
 /* --- for programs with a loop of their own --- */
 
 typedef struct outcome {
@@ -503,6 +550,7 @@ int main(int argc, char **argv)
     static const named_test tests[] = {
         NAMED_TEST(options_out_of_range_are_named),
         NAMED_TEST(options_of_a_newer_program_are_refused_when_they_are_used),
+        NAMED_TEST(runtimes_of_one_environment_get_along),
         NAMED_TEST(descriptor_says_when_there_is_something_to_do),
         NAMED_TEST(descriptor_becomes_readable_for_timers),
         NAMED_TEST(queue_descriptor_is_readable_while_there_are_events),
