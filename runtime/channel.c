@@ -163,8 +163,8 @@ static int make(mrpc_channel *channel, const char *address, const mrpc_channel_o
     if (result == 0)
         result = copy_texts(channel, address, options, error);
     if (result == 0)
-        result = mrpc_heap_new(&channel->heap,
-                               &(mrpc_heap_options){.size = sizeof(mrpc_heap_options), .name = "mrpc channel"}, error);
+        result = mrpc_options_make_heap(&channel->heap, options->heap_limit, "mrpc channel",
+                                        "mrpc_channel_options.heap_limit", error);
     if (result != 0)
         return result;
     if (options->runtime != NULL)

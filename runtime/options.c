@@ -105,3 +105,11 @@ int mrpc_connection_options_check(mrpc_connection_options *checked, const mrpc_c
     int failure = check_tcp(checked, error);
     return failure != 0 ? failure : check_rdma(checked, error);
 }
+
+int mrpc_options_make_heap(mrpc_heap **heap, size_t limit, const char *name, const char *option, mrpc_error *error)
+{
+    mrpc_error reason;
+    const mrpc_heap_options options = {.size = sizeof options, .limit = limit, .name = name};
+    int result = mrpc_heap_new(heap, &options, &reason);
+    return result == 0 ? 0 : mrpc_error_set(error, result, "%s: %s", option, reason.text);
+}

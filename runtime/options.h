@@ -7,6 +7,7 @@
 
 #include <mrpc/channel.h>
 #include <mrpc/error.h>
+#include <mrpc/heap.h>
 
 /* Copies an options struct that begins with its size, of whatever version the caller was compiled with, into *mine of
  * `size` bytes: what the caller does not have becomes zero. NULL: all zero. EINVAL: no size, or something is set that
@@ -17,5 +18,10 @@ MRPC_MUST_CHECK int mrpc_options_copy(void *mine, size_t size, const void *given
  * names the option. */
 MRPC_MUST_CHECK int mrpc_connection_options_check(mrpc_connection_options *checked,
                                                   const mrpc_connection_options *given, mrpc_error *error);
+
+/* Makes a heap of at most `limit` bytes (0: the default), which the application sets by `option`: errors name that. As
+ * mrpc_heap_new. */
+MRPC_MUST_CHECK int mrpc_options_make_heap(mrpc_heap **heap, size_t limit, const char *name, const char *option,
+                                           mrpc_error *error);
 
 #endif /* MRPC_RUNTIME_OPTIONS_H */

@@ -64,14 +64,11 @@ static int copy_setting(char **copy, const char *option, const char *variable)
 
 static int make_heaps(mrpc_runtime *runtime, const mrpc_runtime_options *options, mrpc_error *error)
 {
-    int result = mrpc_heap_new(&runtime->receive_heap,
-                               &(mrpc_heap_options){.size = sizeof(mrpc_heap_options),
-                                                    .limit = options->heap_limit,
-                                                    .name = "mrpc receive"},
-                               error);
+    int result = mrpc_options_make_heap(&runtime->receive_heap, options->heap_limit, "mrpc receive",
+                                        "mrpc_runtime_options.heap_limit", error);
     if (result == 0)
-        result = mrpc_heap_new(&runtime->reply_heap,
-                               &(mrpc_heap_options){.size = sizeof(mrpc_heap_options), .name = "mrpc reply"}, error);
+        result = mrpc_options_make_heap(&runtime->reply_heap, options->reply_heap_limit, "mrpc reply",
+                                        "mrpc_runtime_options.reply_heap_limit", error);
     return result;
 }
 

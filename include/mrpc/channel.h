@@ -60,6 +60,8 @@ typedef struct mrpc_channel_options {
     uint32_t backoff_max_ms;         /* default 30,000 */
     uint32_t max_pending;            /* calls begun and not ended; default 65,536 */
     mrpc_connection_options connection;
+    size_t heap_limit;               /* bytes of the heap for requests, mrpc_channel_heap(); default 1 GiB; addresses are reserved for
+                                        them at once */
 } mrpc_channel_options;
 
 /* A channel to `address`: tcp://HOST:PORT, shm://NAME, rdma://HOST:PORT, sim://NAME. `options` may be NULL. Does not connect yet and does not block; calls, or

@@ -49,7 +49,7 @@ typedef struct mrpc_runtime_options {
     uint32_t spin_us;        /* how long to spin after the last event before sleeping in the kernel, µs; default 20; at most 1,000,000.
                                 Spinning stops by itself while gaps are longer than that */
     bool no_spin;            /* sleep at once */
-    size_t heap_limit;       /* bytes of the receive heap; default 1 GiB */
+    size_t heap_limit;       /* bytes of the heap for messages that are received; default 1 GiB */
     const char *control;     /* path of a Unix socket for mrpcctl, owner-only, served by a thread of its own; one that another runtime
                                 has is an error. "": none. NULL: MRPC_CONTROL from the environment, or none: that may be a path,
                                 which the first runtime that is made there gets while the others go without, or a folder, in which
@@ -59,6 +59,8 @@ typedef struct mrpc_runtime_options {
     bool stamps;             /* ask peers for the stamp of the marshal build that wrote each message; for tests and debugging;
                                 also MRPC_STAMPS=1 */
     uint64_t simulation_seed;/* of MRPC_POLLER_SIMULATED */
+    size_t reply_heap_limit; /* bytes of the heap for messages of server-side calls, mrpc_call_heap(); default 1 GiB. A heap
+                                reserves addresses for its limit, which counts against RLIMIT_AS, and commits memory when it is used */
 } mrpc_runtime_options;
 
 /* Makes a runtime; `options` may be NULL. The caller drops it with mrpc_runtime_unref(); channels and servers keep references of

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -78,6 +80,43 @@ static void options_of_a_newer_program_are_refused_when_they_are_used(void **sta
     mrpc_runtime_options older = {.size = offsetof(mrpc_runtime_options, spin_us), .spin_us = UINT32_MAX};
     assert_int_equal(mrpc_runtime_new(&runtime, &older, &error), 0);
     mrpc_runtime_unref(runtime);
+}
+
+/* Asks for a channel, with a runtime of these limits, where little more than `room` bytes of addresses are left. In a
+ * child, since what was lowered stays so. */
+static void expect_channel(size_t receive, size_t reply, size_t requests, const char *words)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        const struct rlimit room = {.rlim_cur = (rlim_t)1100000 << 10, .rlim_max = (rlim_t)1100000 << 10};
+        mrpc_runtime_options limits = {.size = sizeof limits, .heap_limit = receive, .reply_heap_limit = reply};
+        mrpc_channel_options options = {.size = sizeof options, .heap_limit = requests};
+        mrpc_channel *channel;
+        mrpc_error error = {0};
+        if (setrlimit(RLIMIT_AS, &room) != 0)
+            _exit(2);
+        int result = mrpc_runtime_new(&options.runtime, &limits, &error);
+        if (result == 0)
+            result = mrpc_channel_new(&channel, "tcp://127.0.0.1:1", &options, &error);
+        _exit(result == 0 ? words != NULL : words == NULL || strstr(error.text, words) == NULL);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+static void heaps_fit_into_an_address_space_and_errors_name_their_options(void **state)
+{
+    (void)state;
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+    skip(); /* sanitizers take more addresses than the limit */
+#endif
+    const size_t small = 16 << 20, large = (size_t)2 << 30;
+    expect_channel(small, small, small, NULL);
+    expect_channel(large, large, small, "mrpc_runtime_options.");
+    expect_channel(large, small, small, "mrpc_runtime_options.heap_limit");
+    expect_channel(small, large, small, "mrpc_runtime_options.reply_heap_limit");
+    expect_channel(small, small, large, "mrpc_channel_options.heap_limit");
 }
 
 /* --- the control socket --- */
@@ -550,6 +589,7 @@ int main(int argc, char **argv)
     static const named_test tests[] = {
         NAMED_TEST(options_out_of_range_are_named),
         NAMED_TEST(options_of_a_newer_program_are_refused_when_they_are_used),
+        NAMED_TEST(heaps_fit_into_an_address_space_and_errors_name_their_options),
         NAMED_TEST(runtimes_of_one_environment_get_along),
         NAMED_TEST(descriptor_says_when_there_is_something_to_do),
         NAMED_TEST(descriptor_becomes_readable_for_timers),
