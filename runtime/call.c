@@ -365,6 +365,7 @@ typedef struct call_query {
     const char *key;
     size_t size;
     const void *answer;
+    mrpc_metadata_list *list;
 } call_query;
 
 static void find_peer(void *argument)
@@ -397,4 +398,18 @@ const void *mrpc_call_get_metadata(const mrpc_call *handle, const char *key, siz
     if (size != NULL)
         *size = query.size;
     return query.answer;
+}
+
+static void copy_metadata(void *argument)
+{
+    call_query *query = argument;
+    if (mrpc_call_is_current(query->handle))
+        query->list = mrpc_meta_list(mrpc_call_slot(query->handle)->meta_in);
+}
+
+mrpc_metadata_list *mrpc_call_copy_metadata(const mrpc_call *handle)
+{
+    call_query query = {.handle = handle};
+    (void)!mrpc_engine_run_exclusive(&mrpc_call_slot(handle)->runtime->engine, copy_metadata, &query);
+    return query.list;
 }

@@ -146,6 +146,7 @@ struct mrpc_call {
     mrpc_queue *queue;
     void *tag;
     mrpc_unary_result *result;
+    mrpc_metadata_list **received; /* unary: where the application wants what came; may be NULL */
     mrpc_call_callbacks callbacks;
     void *state;
     mrpc_heap *heap; /* for the application's messages */

@@ -54,7 +54,10 @@ static int set_options(mrpc_call *call, const mrpc_call_options *given)
     if (mrpc_options_copy(&options, sizeof options, given, "mrpc_call_options", NULL) != 0 ||
         (options.metadata == NULL && options.metadata_count > 0))
         return MRPC_EINVAL;
+    if (options.received != NULL && call->style > STYLE_QUEUE_UNARY)
+        return MRPC_EINVAL;
     call->wait_for_ready = options.wait_for_ready;
+    call->received = options.received;
     int result = set_deadline(call, &options);
     if (result == 0 && options.metadata_count > 0)
         result = mrpc_meta_add(&call->meta_last, options.metadata, options.metadata_count, 0);
@@ -88,6 +91,13 @@ static int prepare(mrpc_channel *channel, const mrpc_method *method, const mrpc_
     }
     *call = fresh;
     return 0;
+}
+
+/* So that what the application frees in the end is always set, however early the call fails. */
+static void clear_received(const mrpc_call_options *options)
+{
+    if (options != NULL && options->size >= sizeof *options && options->received != NULL)
+        *options->received = NULL;
 }
 
 static bool is_unary(const mrpc_method *method)
@@ -171,6 +181,7 @@ mrpc_status mrpc_call_unary(mrpc_channel *channel, const mrpc_method *method, co
     mrpc_error error;
     if (reply != NULL)
         *reply = NULL;
+    clear_received(options);
     int result = check_unary(channel, method, request, &error);
     if (result != 0) {
         status = status_of_error(result, &error);
@@ -243,6 +254,7 @@ int mrpc_call_unary_start(mrpc_channel *channel, const mrpc_method *method, cons
     starter start;
     mrpc_error error;
     mrpc_call *fresh;
+    clear_received(options);
     if (request == NULL || callback == NULL || method == NULL || !is_unary(method))
         return MRPC_EINVAL;
     int result = begin_start(&start, channel, method, &error);
@@ -269,6 +281,7 @@ int mrpc_call_unary_submit(mrpc_channel *channel, const mrpc_method *method, con
     starter start;
     mrpc_error error;
     mrpc_call *fresh;
+    clear_received(options);
     if (channel == NULL || request == NULL || queue == NULL || out == NULL || method == NULL || !is_unary(method) ||
         mrpc_queue_runtime(queue) != channel->runtime)
         return MRPC_EINVAL;

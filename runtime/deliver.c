@@ -66,6 +66,8 @@ static void deliver_unary(mrpc_call *call)
         return;
     const void *reply = take_reply(call);
     call->told = true;
+    if (call->received != NULL)
+        *call->received = mrpc_meta_list(call->meta_in);
     if (call->style == STYLE_BLOCKING_UNARY) {
         mrpc_unary_wait *wait = call->unary_wait;
         set_status(wait->status, call);

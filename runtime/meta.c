@@ -154,3 +154,53 @@ int mrpc_meta_keep(mrpc_meta **meta, const char *section, size_t size)
     }
     return 0;
 }
+
+/* --- lists for the application --- */
+
+/* How many items there are, and how many bytes their keys and values take with a NUL each. */
+static size_t measure(const mrpc_meta *meta, size_t *bytes)
+{
+    item head;
+    const char *key;
+    size_t count = 0;
+    *bytes = 0;
+    for (size_t offset = 0; offset < meta->size && read_item(meta->data, meta->size, &offset, &head, &key); count++)
+        *bytes += (size_t)head.key_size + 1 + head.value_size + 1;
+    return count;
+}
+
+static char *copy_text(char *to, const char *from, size_t size)
+{
+    memcpy(to, from, size);
+    to[size] = '\0';
+    return to + size + 1;
+}
+
+/* The list, its items and their texts are one allocation. */
+mrpc_metadata_list *mrpc_meta_list(const mrpc_meta *meta)
+{
+    size_t bytes, count = meta == NULL ? 0 : measure(meta, &bytes);
+    if (count == 0)
+        return NULL;
+    mrpc_metadata_list *list = malloc(sizeof *list + count * sizeof(mrpc_metadata) + bytes);
+    if (list == NULL)
+        return NULL;
+    mrpc_metadata *items = (mrpc_metadata *)(list + 1);
+    char *text = (char *)(items + count);
+    item head;
+    const char *key;
+    for (size_t i = 0, offset = 0; i < count && read_item(meta->data, meta->size, &offset, &head, &key); i++) {
+        items[i].key = text;
+        text = copy_text(text, key, head.key_size);
+        items[i].value = text;
+        items[i].size = head.value_size;
+        text = copy_text(text, key + head.key_size, head.value_size);
+    }
+    *list = (mrpc_metadata_list){.items = items, .count = count};
+    return list;
+}
+
+void mrpc_metadata_list_free(mrpc_metadata_list *list)
+{
+    free(list);
+}

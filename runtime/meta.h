@@ -38,4 +38,7 @@ bool mrpc_meta_valid(const char *section, size_t size);
 /* The value of a key, in the section; NULL: none. */
 const char *mrpc_meta_find(const char *section, size_t size, const char *key, size_t *value_size);
 
+/* All items, for the application; NULL when there are none or there is no memory. */
+mrpc_metadata_list *mrpc_meta_list(const mrpc_meta *meta);
+
 #endif /* MRPC_RUNTIME_META_H */

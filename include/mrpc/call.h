@@ -34,6 +34,16 @@ typedef struct mrpc_metadata {
     size_t size;
 } mrpc_metadata;
 
+/* All metadata of one direction of a call, in the order in which it came; a key may be there several times. Keys end with a NUL, and so do
+ * values, not counted in their size. The owner frees it, with all that it points to, with mrpc_metadata_list_free(). */
+typedef struct mrpc_metadata_list {
+    const mrpc_metadata *items;
+    size_t count;
+} mrpc_metadata_list;
+
+/* NULL is allowed. */
+MRPC_API void mrpc_metadata_list_free(mrpc_metadata_list *list);
+
 /* What is not named in MRPC_CALL_OPTIONS is zero; C++ compilers warn unless the members say so themselves. */
 #ifdef __cplusplus
 #define MRPC_ZERO = {}
@@ -50,6 +60,10 @@ typedef struct mrpc_call_options {
                                                 UNAVAILABLE while there is none */
     const mrpc_metadata *metadata MRPC_ZERO; /* sent with the call; borrowed until the call is begun */
     size_t metadata_count MRPC_ZERO;
+    mrpc_metadata_list **received MRPC_ZERO; /* unary calls: *received is NULL from the beginning, and when the call has ended the headers
+                                                and trailers that came from the server, for the caller to free; NULL when none came (or
+                                                no memory was left for them). Set before the callback runs, or the event is in the
+                                                queue. Streams have mrpc_call_copy_metadata() instead, and refuse it */
 } mrpc_call_options;
 
 /* Options for one call, in place: MRPC_CALL_OPTIONS(.timeout_ms = 500). They last as long as the call of the function
@@ -181,8 +195,10 @@ MRPC_API const mrpc_method *mrpc_call_method(const mrpc_call *call);
 /* Whether the call has ended meanwhile, for handlers that work long. */
 MRPC_API bool mrpc_call_is_cancelled(const mrpc_call *call);
 
-/* The value that the peer sent with a key, or NULL; valid until the call ends. Client: of the headers and trailers. */
+/* The first value that the peer sent with a key, or NULL; valid until the call ends. Client: of the headers and trailers. */
 MRPC_API const void *mrpc_call_get_metadata(const mrpc_call *call, const char *key, size_t *size);
+/* All that get_metadata() looks into, as it is now, for the caller to free; NULL when none came or memory is exhausted. */
+MRPC_API MRPC_MUST_CHECK mrpc_metadata_list *mrpc_call_copy_metadata(const mrpc_call *call);
 /* Server: adds a header (before the first message) or trailer for the client. EINVAL, ELIMIT, ECLOSED, ENOMEM. */
 MRPC_API int mrpc_call_add_metadata(mrpc_call *call, const mrpc_metadata *metadata);
 

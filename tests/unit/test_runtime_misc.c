@@ -347,6 +347,109 @@ static void metadata_travels_both_ways(void **state)
     tear_down(&f);
 }
 
+static void reply_with_metadata(echo_Echo_Unary_call *typed, const echo_Ping *request, void *state)
+{
+    mrpc_call *call = echo_Echo_Unary_untyped(typed);
+    (void)request;
+    (void)state;
+    mrpc_metadata_list *asked = mrpc_call_copy_metadata(call);
+    bool good = asked != NULL && asked->count == 2 && strcmp(asked->items[0].key, "which") == 0 &&
+                strcmp(asked->items[1].key, "which") == 0 && strcmp(asked->items[0].value, "first") == 0 &&
+                strcmp(asked->items[1].value, "") == 0 && asked->items[1].size == 0;
+    for (size_t i = 0; good && i < asked->count; i++)
+        good = mrpc_call_add_metadata(call, &asked->items[i]) == 0;
+    mrpc_metadata_list_free(asked);
+    if (good)
+        (void)echo_Echo_Unary_reply(typed, echo_Pong_new(mrpc_call_heap(call)));
+    else
+        (void)mrpc_call_fail(call, MRPC_INTERNAL, "the metadata is not what was sent");
+}
+
+static void fail_with_metadata(echo_Echo_Unary_call *typed, const echo_Ping *request, void *state)
+{
+    (void)request;
+    (void)state;
+    mrpc_call *call = echo_Echo_Unary_untyped(typed);
+    (void)mrpc_call_add_metadata(call, &(mrpc_metadata){"why-bin", "\x00\xFF", 2});
+    (void)mrpc_call_fail(call, MRPC_NOT_FOUND, "with a trailer");
+}
+
+static void check_which(mrpc_metadata_list *list)
+{
+    assert_non_null(list);
+    assert_int_equal(list->count, 2);
+    assert_string_equal(list->items[0].key, "which");
+    assert_int_equal(list->items[0].size, 5);
+    assert_string_equal(list->items[0].value, "first");
+    assert_string_equal(list->items[1].key, "which");
+    assert_int_equal(list->items[1].size, 0);
+    mrpc_metadata_list_free(list);
+}
+
+static void note_unary_end(void *state, const mrpc_status *status, const void *reply)
+{
+    seen_metadata *mine = state;
+    mine->code = status->code;
+    mrpc_release(reply);
+    atomic_store(&mine->ended, true);
+}
+
+static void replies_bring_their_metadata_in_all_styles(void **state)
+{
+    static const mrpc_metadata which[] = {{"which", "first", 5}, {"which", "", 0}};
+    const mrpc_method *method = &echo_Echo_methods[0];
+    fixture f;
+    set_up(&f, *state);
+    mrpc_server *server = echo_server_mrpc(f.server);
+    const echo_Echo_handlers replying = {.Unary = reply_with_metadata}, failing = {.Unary = fail_with_metadata};
+    assert_int_equal(mrpc_server_replace(server, &echo_Echo_service, &replying, NULL, NULL, NULL), 0);
+
+    mrpc_metadata_list *list = (mrpc_metadata_list *)&f; /* it need not be initialised */
+    const mrpc_call_options options = {
+        .size = sizeof options, .metadata = which, .metadata_count = 2, .received = &list};
+    const void *reply;
+    mrpc_status status = mrpc_call_unary(f.channel, method, f.ping, &reply, &options);
+    assert_string_equal(status.message, "");
+    mrpc_release(reply);
+    check_which(list);
+
+    seen_metadata mine = {0};
+    assert_int_equal(mrpc_call_unary_start(f.channel, method, f.ping, &options, note_unary_end, NULL, &mine, NULL), 0);
+    assert_null(list);
+    drive_until(&f, &mine.ended);
+    assert_int_equal(mine.code, MRPC_OK);
+    check_which(list);
+
+    mrpc_queue *queue;
+    void *tag;
+    mrpc_unary_result result;
+    assert_int_equal(mrpc_queue_new(&queue, f.runtime, 1, NULL), 0);
+    assert_int_equal(mrpc_call_unary_submit(f.channel, method, f.ping, &options, queue, &mine, &result), 0);
+    assert_int_equal(mrpc_queue_next(queue, &tag, 10000), 1);
+    mrpc_release(result.reply);
+    check_which(list);
+    mrpc_queue_free(queue);
+
+    assert_int_equal(mrpc_server_replace(server, &echo_Echo_service, &failing, NULL, NULL, NULL), 0);
+    status = mrpc_call_unary(f.channel, method, f.ping, &reply, MRPC_CALL_OPTIONS(.received = &list));
+    assert_int_equal(status.code, MRPC_NOT_FOUND);
+    assert_non_null(list);
+    assert_int_equal(list->count, 1);
+    assert_string_equal(list->items[0].key, "why-bin");
+    assert_memory_equal(list->items[0].value, "\x00\xFF", 2);
+    mrpc_metadata_list_free(list);
+
+    list = (mrpc_metadata_list *)&f;
+    status = mrpc_call_unary(f.channel, NULL, f.ping, &reply, MRPC_CALL_OPTIONS(.received = &list));
+    assert_int_equal(status.code, MRPC_INVALID_ARGUMENT);
+    assert_null(list);
+    mrpc_call *stream;
+    assert_int_equal(mrpc_call_open(f.channel, &echo_Echo_methods[1], f.ping, MRPC_CALL_OPTIONS(.received = &list),
+                                    NULL, NULL, &stream),
+                     MRPC_EINVAL);
+    tear_down(&f);
+}
+
 /* --- handlers that are replaced --- */
 
 static void retire(void *context)
@@ -596,6 +699,7 @@ int main(int argc, char **argv)
         NAMED_TEST(queue_descriptor_is_readable_while_there_are_events),
         NAMED_TEST(waking_ends_a_poll_that_waits),
         NAMED_TEST(metadata_travels_both_ways),
+        NAMED_TEST(replies_bring_their_metadata_in_all_styles),
         NAMED_TEST(replaced_handlers_finish_their_calls_and_retire),
         NAMED_TEST(services_are_added_once),
         NAMED_TEST(second_answer_is_refused),
