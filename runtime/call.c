@@ -7,6 +7,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include <mrpc/marshal/text.h>
 
 #include "runtime/channel.h"
 #include "runtime/server.h"
@@ -135,6 +138,18 @@ static void leave_session(mrpc_call *call, bool by_peer)
     mrpc_session_unlist(call->session, call);
 }
 
+/* The text may be the peer's or the application's: each byte that is not of UTF-8 becomes a question mark. */
+static void mend_text(char *text)
+{
+    size_t size = strlen(text);
+    for (size_t at = 0; at < size;) {
+        size_t length = mrpc_text_sequence((const uint8_t *)text + at, size - at);
+        if (length == 0)
+            text[at] = '?';
+        at += length > 0 ? length : 1;
+    }
+}
+
 static void set_outcome(mrpc_call *call, mrpc_code code, const char *format, va_list arguments) MRPC_PRINTF(3, 0);
 
 static void set_outcome(mrpc_call *call, mrpc_code code, const char *format, va_list arguments)
@@ -147,6 +162,7 @@ static void set_outcome(mrpc_call *call, mrpc_code code, const char *format, va_
         return;
     counters->calls_failed++;
     (void)vsnprintf(call->text, sizeof call->text, format, arguments);
+    mend_text(call->text);
 }
 
 void mrpc_call_end(mrpc_call *call, bool by_peer, mrpc_code code, const char *format, ...)

@@ -27,10 +27,16 @@ static const char *text_of(const mrpc_incoming *incoming, size_t *size)
     return text == NULL ? "" : text;
 }
 
-static void keep_meta(mrpc_call *call, const mrpc_incoming *incoming)
+/* False: something came that no application could have sent, and the call has ended. */
+static bool keep_meta(mrpc_call *call, const mrpc_incoming *incoming)
 {
-    if (incoming->header->meta > 0)
-        (void)!mrpc_meta_keep(&call->meta_in, (const char *)incoming->head, incoming->header->meta);
+    const char *complaint;
+    if (incoming->header->meta == 0 || mrpc_meta_keep(&call->meta_in, (const char *)incoming->head,
+                                                      incoming->header->meta, &complaint) != MRPC_EPROTO)
+        return true;
+    mrpc_call_end(call, incoming->header->type == FRAME_STATUS, MRPC_INTERNAL,
+                  "metadata of %s came that is not valid: %s", call->method->full_name, complaint);
+    return false;
 }
 
 /* --- messages --- */
@@ -95,7 +101,10 @@ int mrpc_session_message(mrpc_session *session, mrpc_call *call, const mrpc_inco
         return mrpc_session_break(session, MRPC_EPROTO, "a message of call %u came %s", call->number,
                                   call->peer_closed ? "after the last one" : "in the other encoding");
     }
-    keep_meta(call, incoming);
+    if (!keep_meta(call, incoming)) {
+        drop(incoming);
+        return 0;
+    }
     int result = 0;
     if (flags & FRAME_NOMESSAGE) {
         drop(incoming);
@@ -123,7 +132,8 @@ static void take_status(mrpc_call *call, const mrpc_incoming *incoming)
     size_t size;
     const char *text = text_of(incoming, &size);
     uint32_t code = incoming->header->method;
-    keep_meta(call, incoming);
+    if (!keep_meta(call, incoming))
+        return;
     mrpc_call_end(call, true, code > MRPC_UNAUTHENTICATED ? MRPC_UNKNOWN : (mrpc_code)code, "%.*s", (int)size, text);
 }
 

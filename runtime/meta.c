@@ -97,6 +97,25 @@ static bool ends_in_bin(const char *key, size_t size)
     return size > 4 && memcmp(key + size - 4, "-bin", 4) == 0;
 }
 
+static bool is_key_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+}
+
+/* Of items of either side. */
+static const char *complain(const char *key, size_t key_size, const char *value, size_t value_size)
+{
+    for (size_t i = 0; i < key_size; i++)
+        if (!is_key_character(key[i]))
+            return "its key has other characters than a-z, 0-9, '-', '_' and '.'";
+    if (ends_in_bin(key, key_size))
+        return NULL;
+    for (size_t i = 0; i < value_size; i++)
+        if (value[i] < 0x20 || value[i] > 0x7E)
+            return "its value is not printable ASCII, and its key does not end in -bin";
+    return NULL;
+}
+
 const char *mrpc_meta_complaint(const mrpc_metadata *entry)
 {
     if (entry->key == NULL || entry->key[0] == '\0')
@@ -106,16 +125,7 @@ const char *mrpc_meta_complaint(const mrpc_metadata *entry)
     size_t length = strlen(entry->key);
     if (length > META_LIMIT)
         return "its key is longer than 8 KiB";
-    for (const char *c = entry->key; *c != '\0'; c++)
-        if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9') && strchr("-_.", *c) == NULL)
-            return "its key has other characters than a-z, 0-9, '-', '_' and '.'";
-    if (ends_in_bin(entry->key, length))
-        return NULL;
-    const char *value = entry->value;
-    for (size_t i = 0; i < entry->size; i++)
-        if (value[i] < 0x20 || value[i] > 0x7E)
-            return "its value is not printable ASCII, and its key does not end in -bin";
-    return NULL;
+    return complain(entry->key, length, entry->value, entry->size);
 }
 
 int mrpc_meta_add(mrpc_meta **meta, const mrpc_metadata *items, size_t count, uint16_t flags)
@@ -137,7 +147,7 @@ int mrpc_meta_add(mrpc_meta **meta, const mrpc_metadata *items, size_t count, ui
     return result;
 }
 
-int mrpc_meta_keep(mrpc_meta **meta, const char *section, size_t size)
+int mrpc_meta_keep(mrpc_meta **meta, const char *section, size_t size, const char **complaint)
 {
     item head;
     const char *key;
@@ -145,6 +155,9 @@ int mrpc_meta_keep(mrpc_meta **meta, const char *section, size_t size)
          start = offset) {
         if (key[0] == ':')
             continue;
+        *complaint = complain(key, head.key_size, key + head.key_size, head.value_size);
+        if (*complaint != NULL)
+            return MRPC_EPROTO;
         /* All of it at once: the application may hold pointers to values when more comes. */
         int result = reserve(meta, offset - start, META_LIMIT);
         if (result != 0)

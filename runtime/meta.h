@@ -30,9 +30,9 @@ const char *mrpc_meta_complaint(const mrpc_metadata *entry);
  * ASCII, begins with ':' or is empty; a value that is not printable although the key does not end in -bin), ELIMIT,
  * ENOMEM; *meta is unchanged then. */
 MRPC_MUST_CHECK int mrpc_meta_add(mrpc_meta **meta, const mrpc_metadata *items, size_t count, uint16_t flags);
-/* Appends all items of a section from the wire that are the application's (their key does not begin with ':'). As
- * mrpc_meta_add. */
-MRPC_MUST_CHECK int mrpc_meta_keep(mrpc_meta **meta, const char *section, size_t size);
+/* Appends all items of a section from the wire that are the application's (their key does not begin with ':'). EPROTO:
+ * one is not as mrpc_meta_add() would take it, and *complaint says why; ELIMIT, ENOMEM. */
+MRPC_MUST_CHECK int mrpc_meta_keep(mrpc_meta **meta, const char *section, size_t size, const char **complaint);
 /* Whether a section from the wire is well-formed. */
 bool mrpc_meta_valid(const char *section, size_t size);
 /* The value of a key, in the section; NULL: none. */

@@ -27,7 +27,8 @@
 extern "C" {
 #endif
 
-/* ASCII or binary (key ends in "-bin") metadata. Keys are lower-case and do not begin with ':'. All of a call's metadata: at most 8 KiB. */
+/* ASCII or binary (key ends in "-bin") metadata. Keys have the characters a-z, 0-9, '-', '_' and '.'; other values than binary ones are printable ASCII.
+ * What comes is checked as what is sent: a call that brings anything else ends with INTERNAL. All of a call's metadata: at most 8 KiB. */
 typedef struct mrpc_metadata {
     const char *key;
     const void *value;

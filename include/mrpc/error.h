@@ -79,7 +79,8 @@ typedef enum mrpc_code {
 #undef MRPC_STATUS_ENUM
 } mrpc_code;
 
-/* The outcome of a call. A plain value: owns nothing, may be copied and dropped. */
+/* The outcome of a call. A plain value: owns nothing, may be copied and dropped. The message may be the peer's: what was not UTF-8 in it
+ * is a question mark, but control characters are as the peer sent them, so that it is not for a terminal as it stands. */
 typedef struct mrpc_status {
     mrpc_code code;
     char message[252]; /* UTF-8, NUL-terminated; empty when code is MRPC_OK; cut at a character when longer */

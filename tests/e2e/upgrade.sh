@@ -112,7 +112,8 @@ done
 expect "status without MRPC_CONTROL and -s" 2 $?
 
 # others that are started where MRPC_CONTROL is set go on without a socket, which stays the first one's
-start server "$top_builddir/examples/kv_server" tcp://127.0.0.1:0
+served=$address
+start other "$top_builddir/examples/kv_server" tcp://127.0.0.1:0
 stop "$process"
 "$top_builddir/tools/mrpc-serve" -c "$socket" -l tcp://127.0.0.1:0 "$work/none.so" >"$work/serve.log" 2>&1
 expect_words "option with a path in use" "belongs to a process that runs" "$(cat "$work/serve.log")"
@@ -124,11 +125,11 @@ answer=$("$mrpcctl" -s "$work/sockets" modules 2>&1)
 expect "status with an empty folder" 3 $?
 expect_words "empty folder" "no program that runs" "$answer"
 MRPC_CONTROL=$work/sockets
-start server "$top_builddir/examples/kv_server" tcp://127.0.0.1:0
+start other "$top_builddir/examples/kv_server" tcp://127.0.0.1:0
 first=$process
 [ -S "$work/sockets/$first-1.sock" ] || fail "no socket in the folder"
 expect "module by a folder" - "$("$mrpcctl" modules | awk '$5 == "current" { print $4 }')"
-start server "$top_builddir/examples/kv_server" tcp://127.0.0.1:0
+start other "$top_builddir/examples/kv_server" tcp://127.0.0.1:0
 answer=$("$mrpcctl" modules 2>&1)
 expect "status with several sockets" 3 $?
 expect_words "several sockets" "$first-1.sock" "$answer"
@@ -137,6 +138,7 @@ expect_words "the chosen one" kv.proto "$("$mrpcctl" -s "$work/sockets/$first-1.
 stop "$process"
 stop "$first"
 MRPC_CONTROL=$socket
+address=$served
 
 # only the current module and the one for rollback are mapped
 for stamp in 1 2 3 4; do

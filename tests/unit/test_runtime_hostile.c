@@ -395,8 +395,147 @@ static void cancelled_calls_count_until_their_handlers_are_done(void **state)
     rules_tear_down(&r);
 }
 
+/* --- text that no application could have sent --- */
+
+/* An item of a meta section (docs/PROTOCOL.md, section 2), in 32 bytes. */
+typedef struct meta_item {
+    uint16_t key_size, flags;
+    uint32_t value_size;
+    char text[24];
+} meta_item;
+
+static const meta_item bad_items[] = {
+    {.key_size = 3, .value_size = 21, .text = "Keyupper case in the key"},
+    {.key_size = 3, .value_size = 21, .text = "k\0ya NUL is within there"},
+    {.key_size = 3, .value_size = 21, .text = "key\033[2Jclears the screen"},
+};
+
+/* A server of one connection in a thread: answers each of the calls with a STATUS that has that item. */
+typedef struct fake_server {
+    int listener;
+    pthread_t thread;
+    meta_item items[4];
+    size_t count;
+} fake_server;
+
+static void *answer_calls(void *argument)
+{
+    fake_server *fake = argument;
+    int fd = accept(fake->listener, NULL, NULL);
+    mrpc_frame frame;
+    char payload[65536];
+    say(fd, &(mrpc_frame){.type = FRAME_HELLO, .block = sizeof greeting, .size = sizeof greeting}, &greeting);
+    for (size_t answered = 0; answered < fake->count;) {
+        hear(fd, &frame, sizeof frame);
+        hear(fd, payload, frame.size);
+        if (frame.type != FRAME_MESSAGE)
+            continue;
+        mrpc_frame status = {.type = FRAME_STATUS,
+                             .flags = FRAME_END,
+                             .call = frame.call,
+                             .method = MRPC_NOT_FOUND,
+                             .meta = sizeof(meta_item),
+                             .size = sizeof(meta_item)};
+        say(fd, &status, &fake->items[answered++]);
+    }
+    while (read(fd, payload, sizeof payload) > 0)
+        ;
+    close(fd);
+    return NULL;
+}
+
+static void start_fake(fake_server *fake, char *address, size_t size)
+{
+    struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof where;
+    fake->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fake->listener, (struct sockaddr *)&where, sizeof where), 0);
+    assert_int_equal(listen(fake->listener, 1), 0);
+    assert_int_equal(getsockname(fake->listener, (struct sockaddr *)&where, &length), 0);
+    (void)snprintf(address, size, "tcp://127.0.0.1:%d", ntohs(where.sin_port));
+    assert_int_equal(pthread_create(&fake->thread, NULL, answer_calls, fake), 0);
+}
+
+static void text_of_a_server_is_checked(void **state)
+{
+    const setup *how = *state;
+    if (strncmp(how->address, "tcp:", 4) != 0)
+        return; /* what comes is checked behind the transports */
+    static const meta_item message = {
+        .key_size = 8, .value_size = 16, .text = ":messagea\xFFz\xC3\xA9\xE2\x82. letters"};
+    char address[64];
+    fake_server fake = {.items = {message, bad_items[0], bad_items[1], bad_items[2]}, .count = 4};
+    start_fake(&fake, address, sizeof address);
+    mrpc_runtime *runtime = new_runtime(how);
+    mrpc_channel *channel = new_channel(how, runtime, address);
+    echo_Ping *ping = echo_Ping_new(mrpc_channel_heap(channel));
+    for (size_t i = 0; i < fake.count; i++) {
+        mrpc_metadata_list *list;
+        mrpc_status status = mrpc_call_unary(channel, &echo_Echo_methods[0], ping, NULL,
+                                             MRPC_CALL_OPTIONS(.wait_for_ready = true, .received = &list));
+        assert_int_equal(status.code, i == 0 ? MRPC_NOT_FOUND : MRPC_INTERNAL);
+        if (i == 0)
+            assert_string_equal(status.message, "a?z\xC3\xA9??. letters");
+        else
+            assert_non_null(strstr(status.message, "metadata of echo.Echo/Unary"));
+        assert_null(list);
+    }
+    mrpc_release(ping);
+    mrpc_channel_close(channel);
+    assert_int_equal(pthread_join(fake.thread, NULL), 0);
+    close(fake.listener);
+    mrpc_runtime_unref(runtime);
+}
+
+/* The code of the first STATUS that comes. */
+static uint32_t hear_status(int fd)
+{
+    char payload[65536];
+    mrpc_frame frame;
+    do {
+        hear(fd, &frame, sizeof frame);
+        assert_true(frame.size <= sizeof payload);
+        hear(fd, payload, frame.size);
+    } while (frame.type != FRAME_STATUS);
+    return frame.method;
+}
+
+/* Opens a call by name, without a message. */
+static void open_with_item(int fd, uint32_t call, const meta_item *item)
+{
+    struct {
+        meta_item method, extra;
+    } section = {.method = {.key_size = 7, .value_size = 14, .text = ":methodecho.Echo/Both"}, .extra = *item};
+    const mrpc_frame frame = {.size = sizeof section,
+                              .type = FRAME_MESSAGE,
+                              .flags = FRAME_OPEN | FRAME_NAMED | FRAME_PROTOBUF | FRAME_NOMESSAGE,
+                              .call = call,
+                              .meta = sizeof section};
+    say(fd, &frame, &section);
+}
+
+static void metadata_of_a_client_is_checked(void **state)
+{
+    const setup *how = *state;
+    if (strncmp(how->address, "tcp:", 4) != 0)
+        return; /* what comes is checked behind the transports */
+    echo_server *server = start(how, how->address);
+    int fd = dial_tcp(echo_server_address(server));
+    say(fd, &(mrpc_frame){.type = FRAME_HELLO, .block = sizeof greeting, .size = sizeof greeting}, &greeting);
+    for (uint32_t i = 0; i < sizeof bad_items / sizeof bad_items[0]; i++) {
+        open_with_item(fd, i + 1, &bad_items[i]);
+        assert_int_equal(hear_status(fd), MRPC_INTERNAL);
+    }
+    assert_int_equal(echo_server_seen(server)->handled, 0);
+    call_with_much(how, echo_server_address(server));
+    close(fd);
+    echo_server_stop(server, 1000);
+}
+
 static const named_test tests[] = {
     NAMED_TEST(who_hoards_unfinished_messages_takes_no_memory_from_others),
+    NAMED_TEST(text_of_a_server_is_checked),
+    NAMED_TEST(metadata_of_a_client_is_checked),
 };
 
 static const struct CMUnitTest rule_tests[] = {

@@ -415,7 +415,6 @@ static void replies_bring_their_metadata_in_all_styles(void **state)
 
     seen_metadata mine = {0};
     assert_int_equal(mrpc_call_unary_start(f.channel, method, f.ping, &options, note_unary_end, NULL, &mine, NULL), 0);
-    assert_null(list);
     drive_until(&f, &mine.ended);
     assert_int_equal(mine.code, MRPC_OK);
     check_which(list);
