@@ -89,6 +89,40 @@ changes 'in an import: no presence' leaf.proto 's/optional int32 maybe/int32 may
 changes 'in an import: a oneof gets another name' leaf.proto 's/oneof choice/oneof selection/' 'schema same'
 changes 'in an import: a field leaves a oneof' leaf.proto 's/int32 two = 4;//; s/^enum/message Unused { int32 two = 4; } &/' 'schema-layout same'
 
+# follows_the_protocol WHAT POSITION - the text on stdin, written by hand from docs/PROTOCOL.md (7), has the hash that the
+# table of Middle has at the position
+follows_the_protocol() {
+    set -- "$1" "$2" "$("$top_builddir/tests/golden/xxh3")" $(fingerprints Middle "$work/before")
+    eval "stands=\$$(($2 + 3))"
+    if [ "$3" = "$stands" ]; then pass "$1 is as the protocol says"; else fail "$1: $stands, not $3"; fi
+}
+
+follows_the_protocol 'the fingerprint of a schema' 1 <<'TEXT'
+mrpc-schema 1 p.Middle
+message p.Leaf
+field 1 kind 14 0
+enum p.Kind open
+value 0 NONE
+value 1 SOME
+field 2 numbers 5 3 packed
+field 3 one 5 2 choice
+field 4 two 5 2 choice
+field 5 maybe 5 1
+message p.Middle
+field 1 leaves 11 3 p.Leaf
+TEXT
+follows_the_protocol 'the fingerprint of a layout' 2 <<'TEXT'
+mrpc-layout 1 little-endian lp64 p.Middle
+message p.Leaf 64
+field 1 40 0
+field 2 16 0
+field 3 44 48
+field 4 44 48
+field 5 52 56
+message p.Middle 40
+field 1 16 0
+TEXT
+
 # The same for proto2, whose rules on what a message may be are part of the schema; defaults are never sent.
 cat >"$work/protos/leaf.proto" <<'PROTO'
 syntax = "proto2";

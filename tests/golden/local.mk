@@ -6,7 +6,8 @@ golden_tests = tests/golden/golden.sh tests/golden/bad.sh tests/golden/options.s
 dist_check_SCRIPTS += $(golden_tests)
 if HAVE_PROTOC
 TESTS += $(golden_tests)
-check_PROGRAMS += tests/golden/failing_plugin tests/golden/round_trip
+check_PROGRAMS += tests/golden/failing_plugin tests/golden/round_trip tests/golden/xxh3
+tests_golden_xxh3_SOURCES = tests/golden/xxh3.c
 tests_golden_round_trip_SOURCES = tests/golden/round_trip.c $(CODEC_HELP)
 tests_golden_round_trip_LDADD = $(TEST_LDADD)
 tests_golden_failing_plugin_SOURCES = tests/golden/failing.c
