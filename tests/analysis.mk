@@ -15,7 +15,7 @@ VALGRIND_LEFT_OUT = tests/unit/test_loop tests/unit/test_tcp tests/unit/test_str
 	tests/unit/upgrade/test_candidate tests/unit/upgrade/test_running
 .PHONY: check-valgrind
 check-valgrind:
-	MRPC_POLLER=epoll TEST_TIMEOUT=900 $(MAKE) $(AM_MAKEFLAGS) check LOG_FLAGS='$(LIBTOOL) --mode=execute $(VALGRIND)' \
+	MRPC_POLLER=epoll $(MAKE) $(AM_MAKEFLAGS) check TEST_TIMEOUT=900 LOG_FLAGS='$(LIBTOOL) --mode=execute $(VALGRIND)' \
 		TESTS='$(VALGRIND_TESTS)'
 
 # Static analysis of what is installed: libmrpc, the tools and the compiler. A file is read again when it has changed.
