@@ -2,8 +2,8 @@
 /*
  * grpc_peer.cc - the same call by gRPC C++, for comparison
  *
- * Both sides use the asynchronous interface with one thread and one completion queue, its fastest mode; with --spin they poll the
- * queue instead of waiting in it. ADDRESS is HOST:PORT or unix:PATH.
+ * Both sides use the asynchronous interface with one thread and one completion queue, its fastest mode; with --spin
+ * they poll the queue instead of waiting in it. ADDRESS is HOST:PORT or unix:PATH.
  */
 #include "bench/measure.h"
 
@@ -41,7 +41,8 @@ bool next_event(CompletionQueue *queue, bool spin, void **tag, bool *ok)
 /* One call on the server: waits for a request, answers it, begins anew. */
 class ServerCall {
   public:
-    ServerCall(bench::Echo::AsyncService *service, grpc::ServerCompletionQueue *queue) : service_(service), queue_(queue)
+    ServerCall(bench::Echo::AsyncService *service, grpc::ServerCompletionQueue *queue)
+        : service_(service), queue_(queue)
     {
         begin();
     }
@@ -123,7 +124,8 @@ int run_client(const bench_options &options)
     request.set_data(std::string(options.size, 'x'));
     std::vector<ClientCall> calls(options.inflight);
     bench_run run;
-    if (!channel->WaitForConnected(gpr_time_add(gpr_now(GPR_CLOCK_REALTIME), gpr_time_from_seconds(10, GPR_TIMESPAN)))) {
+    if (!channel->WaitForConnected(
+            gpr_time_add(gpr_now(GPR_CLOCK_REALTIME), gpr_time_from_seconds(10, GPR_TIMESPAN)))) {
         fprintf(stderr, "grpc_peer: no connection to %s\n", options.address);
         return 1;
     }

@@ -3,8 +3,8 @@
 //
 //   marshal_bench [ROUNDS]
 //
-// In each round every operation runs for a few milliseconds; printed are medians over the rounds, and what libprotobuf takes
-// as a multiple of what mrpc takes.
+// In each round every operation runs for a few milliseconds; printed are medians over the rounds, and what libprotobuf
+// takes as a multiple of what mrpc takes.
 #include <time.h>
 
 #include <algorithm>
@@ -138,7 +138,8 @@ std::string serialize(const google::protobuf::Message &message)
     return bytes;
 }
 
-template <class Message> void add_libprotobuf(std::vector<Operation> &operations, const Message &message, const std::string &bytes)
+template <class Message>
+void add_libprotobuf(std::vector<Operation> &operations, const Message &message, const std::string &bytes)
 {
     operations.push_back({"libprotobuf encode", [&message](size_t times) {
         static char buffer[16384];
@@ -195,14 +196,17 @@ template <class Message> void bench(const char *name, int rounds)
     double copy = operations[0].median(), marshal = operations[1].median(), both = operations[2].median();
     double encode = operations[3].median(), decode = operations[4].median(), unmarshal = std::max(both - copy, 0.1);
     double peer_encode = operations[5].median();
-    std::printf("%s: %zu bytes in protobuf, %zu as a native block\n", name, bytes.size(), mrpc_subject_native_size(subject));
+    std::printf("%s: %zu bytes in protobuf, %zu as a native block\n", name, bytes.size(),
+                mrpc_subject_native_size(subject));
     std::printf("  %-34s %8.1f ns\n", operations[0].name, copy);
-    std::printf("  %-34s %8.1f ns   libprotobuf encode / this: %5.1f\n", "mrpc marshal", marshal, peer_encode / marshal);
+    std::printf("  %-34s %8.1f ns   libprotobuf encode / this: %5.1f\n", "mrpc marshal", marshal,
+                peer_encode / marshal);
     std::printf("  %-34s %8.1f ns   libprotobuf decode / this: %5.1f\n", "mrpc unmarshal (in place)", unmarshal,
                 operations[6].median() / unmarshal);
     std::printf("  %-34s %8.1f ns\n", operations[2].name, both);
     std::printf("  %-34s %8.1f ns   libprotobuf encode / this: %5.1f\n", "mrpc encode", encode, peer_encode / encode);
-    std::printf("  %-34s %8.1f ns   libprotobuf decode / this: %5.1f\n", "mrpc decode", decode, operations[6].median() / decode);
+    std::printf("  %-34s %8.1f ns   libprotobuf decode / this: %5.1f\n", "mrpc decode", decode,
+                operations[6].median() / decode);
     for (size_t i = 5; i < operations.size(); i++)
         std::printf("  %-34s %8.1f ns\n", operations[i].name, operations[i].median());
 }

@@ -91,7 +91,8 @@ bool mrpc_do_marshal(mrpc_subject *subject, size_t times)
     mrpc_gather_buffer buffer;
     mrpc_gather_buffer_init(&buffer, NULL, subject->work, BLOCK_SIZE);
     for (size_t i = 0; i < times; i++)
-        if (subject->codec->marshal(&buffer.gather, subject->message) != 0 || buffer.gather.size != subject->native_size)
+        if (subject->codec->marshal(&buffer.gather, subject->message) != 0 ||
+            buffer.gather.size != subject->native_size)
             return false;
     return true;
 }
@@ -113,7 +114,8 @@ bool mrpc_do_encode(mrpc_subject *subject, size_t times)
     mrpc_gather_buffer_init(&buffer, NULL, subject->work, BLOCK_SIZE);
     for (size_t i = 0; i < times; i++) {
         buffer.gather.size = 0;
-        if (subject->codec->encode(&buffer.gather, subject->message) != 0 || buffer.gather.size != subject->protobuf_size)
+        if (subject->codec->encode(&buffer.gather, subject->message) != 0 ||
+            buffer.gather.size != subject->protobuf_size)
             return false;
     }
     return memcmp(subject->work, subject->protobuf, subject->protobuf_size) == 0;

@@ -12,7 +12,8 @@ extern "C" {
 
 typedef struct mrpc_subject mrpc_subject;
 
-/* The message of type `name` that `size` bytes in the protobuf encoding describe; NULL when that fails. Lives until the process ends. */
+/* The message of type `name` that `size` bytes in the protobuf encoding describe; NULL when that fails. Lives until the
+ * process ends. */
 mrpc_subject *mrpc_subject_new(const char *name, const void *protobuf, size_t size);
 
 /* Bytes of the native block. */

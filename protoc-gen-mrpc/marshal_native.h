@@ -8,8 +8,8 @@
 /* Writes code for one word of a struct: `mask` has the bits that may be set in it. */
 typedef void native_word_writer(output *out, size_t offset, size_t bits, uint64_t mask);
 
-/* Calls `write` for each word of the struct in which some bit must be zero: the arena, capacities, padding, and what `boolean` leaves
- * of a bool's byte. Unions of oneofs are not looked at, nor what has_… says. */
+/* Calls `write` for each word of the struct in which some bit must be zero: the arena, capacities, padding, and what
+ * `boolean` leaves of a bool's byte. Unions of oneofs are not looked at, nor what has_… says. */
 void native_for_each_word(const schema_message *message, uint8_t boolean, native_word_writer *write, output *out);
 
 /* Whether the member is one bool: a value, or has_…. */

@@ -16,7 +16,8 @@ static void write_bools(const schema_message *message, const char *indent, outpu
         const schema_member *member = &message->members[i];
         const char *has = member->kind == MEMBER_HAS ? "has_" : "";
         if (native_is_bool(member))
-            output_printf(out, "%sm->%s%s = m->%s%s != 0;\n", indent, has, member->field->c_name, has, member->field->c_name);
+            output_printf(out, "%sm->%s%s = m->%s%s != 0;\n", indent, has, member->field->c_name, has,
+                          member->field->c_name);
     }
 }
 

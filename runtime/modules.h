@@ -27,8 +27,7 @@ typedef struct mrpc_module_version {
     void *handle;
     uint32_t version;
     uint64_t messages;
-    uint64_t
-        pause_ns; /* for which the engine did nothing else when this was put in place; written by who measures it */
+    uint64_t pause_ns; /* for which the engine did nothing else when this was put in place; written by who measures */
     char path[256];
     char stamp[MRPC_STAMP_SIZE];
 } mrpc_module_version;

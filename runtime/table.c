@@ -11,8 +11,9 @@
 
 enum { FIRST_SLOTS = 16 };
 
-/* Numbers are handed out in sequence. Taken as they are, the calls in flight would stand in one unbroken row, which every
- * removal has to walk to its end; multiplied by 2^32 over the golden ratio they leave gaps (Knuth, TAOCP volume 3, 6.4). */
+/* Numbers are handed out in sequence. Taken as they are, the calls in flight would stand in one unbroken row, which
+ * every removal has to walk to its end; multiplied by 2^32 over the golden ratio they leave gaps (Knuth, TAOCP volume
+ * 3, 6.4). */
 static uint32_t home(const mrpc_call_table *table, uint32_t number)
 {
     uint32_t spread = number * UINT32_C(0x9e3779b1);

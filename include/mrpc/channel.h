@@ -31,9 +31,9 @@ typedef struct mrpc_connection_options {
     const char *congestion;        /* tcp: congestion control, e.g. "cubic"; NULL: the host's default */
     uint32_t send_buffer;          /* tcp: SO_SNDBUF, bytes; 0: the kernel's choice */
     uint32_t receive_buffer;       /* tcp: SO_RCVBUF */
-    uint32_t unsent;               /* tcp: TCP_NOTSENT_LOWAT, bytes that may wait in the socket until the network takes them: a small
-                                      frame waits behind no more than these and what is under way; 4 KiB to 1 GiB, default 256 KiB */
-    uint32_t keepalive_s;          /* tcp: idle seconds before probes, at most 32,767; 0: the kernel's default, no probes */
+    uint32_t unsent; /* tcp: TCP_NOTSENT_LOWAT, bytes that may wait in the socket until the network takes them: a small
+                        frame waits behind no more than these and what is under way; 4 KiB to 1 GiB, default 256 KiB */
+    uint32_t keepalive_s; /* tcp: idle seconds before probes, at most 32,767; 0: the kernel's default, no probes */
     uint32_t busy_poll_us;         /* tcp: SO_BUSY_POLL, at most 1,000,000; more than the host's default (sysctl
                                       net.core.busy_read) takes CAP_NET_ADMIN */
     const char *source;            /* tcp, client: numeric source address */
@@ -43,10 +43,12 @@ typedef struct mrpc_connection_options {
     bool shm_copy;                 /* shm: copy referenced payloads in, so that they can't change under the reader */
     uint32_t rdma_window;          /* rdma: receive buffers for the peer's messages, 1 to 1,024; default 16 */
     uint32_t rdma_buffer;          /* rdma: bytes of each of them, 1 KiB to 32 KiB, a multiple of 8; default 8 KiB */
-    uint32_t rdma_segments;        /* rdma: segments of a work request, 2 to 16; default 8; lowered to what the device has */
-    uint32_t rdma_retry;           /* rdma: times that a message is sent again before the connection has failed, 1 to 6; default 6 */
-    uint32_t rdma_rnr_retry;       /* rdma: the same when the peer has no buffer, which does not happen between mrpc's peers */
-    bool rdma_retry_forever;       /* rdma: 7 for both, which some devices take for ever: a dead peer may never be noticed */
+    uint32_t rdma_segments; /* rdma: segments of a work request, 2 to 16; default 8; lowered to what the device has */
+    uint32_t rdma_retry; /* rdma: times that a message is sent again before the connection has failed, 1 to 6;
+                            default 6 */
+    uint32_t rdma_rnr_retry; /* rdma: the same when the peer has no buffer, which does not happen between mrpc's
+                                peers */
+    bool rdma_retry_forever; /* rdma: 7 for both, which some devices take for ever: a dead peer may never be noticed */
     bool rdma_no_inline;           /* rdma: do without inline sends, as a device without them does */
 } mrpc_connection_options;
 
@@ -64,20 +66,25 @@ typedef struct mrpc_channel_options {
                                         them at once */
 } mrpc_channel_options;
 
-/* A channel to `address`: tcp://HOST:PORT, shm://NAME, rdma://HOST:PORT, sim://NAME. `options` may be NULL. Does not connect yet and does not block; calls, or
- * mrpc_channel_connect(), do. The caller closes it with mrpc_channel_close(). Errors: EINVAL (address, option), ENOMEM, ESYS, ENOTSUP (no such transport), EFORKED. */
-MRPC_API MRPC_MUST_CHECK int mrpc_channel_new(mrpc_channel **channel, const char *address, const mrpc_channel_options *options, mrpc_error *error);
+/* A channel to `address`: tcp://HOST:PORT, shm://NAME, rdma://HOST:PORT, sim://NAME. `options` may be NULL. Does not
+ * connect yet and does not block; calls, or mrpc_channel_connect(), do. The caller closes it with mrpc_channel_close().
+ * Errors: EINVAL (address, option), ENOMEM, ESYS, ENOTSUP (no such transport), EFORKED. */
+MRPC_API MRPC_MUST_CHECK int mrpc_channel_new(mrpc_channel **channel, const char *address,
+                                              const mrpc_channel_options *options, mrpc_error *error);
 
-/* Waits until the channel is connected, or the time is up: ETIMEDOUT, ESYS (with what the last attempt met), EDEADLK. Drives the runtime. */
+/* Waits until the channel is connected, or the time is up: ETIMEDOUT, ESYS (with what the last attempt met), EDEADLK.
+ * Drives the runtime. */
 MRPC_API MRPC_MUST_CHECK int mrpc_channel_connect(mrpc_channel *channel, int timeout_ms, mrpc_error *error);
 
-/* Ends calls that are open with CANCELLED (their callbacks run first), closes the connection, frees the channel. Blocks only for another thread that drives. Not from a handler or
- * callback of the same runtime: there it is deferred until that returns. NULL is allowed. */
+/* Ends calls that are open with CANCELLED (their callbacks run first), closes the connection, frees the channel. Blocks
+ * only for another thread that drives. Not from a handler or callback of the same runtime: there it is deferred until
+ * that returns. NULL is allowed. */
 MRPC_API void mrpc_channel_close(mrpc_channel *channel);
 
 MRPC_API mrpc_runtime *mrpc_channel_runtime(mrpc_channel *channel);
 
-/* The heap for requests: large fields of messages made in it travel without a copy where the transport can. Owned by the channel. */
+/* The heap for requests: large fields of messages made in it travel without a copy where the transport can. Owned by
+ * the channel. */
 MRPC_API mrpc_heap *mrpc_channel_heap(mrpc_channel *channel);
 
 #ifdef __cplusplus

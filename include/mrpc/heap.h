@@ -9,7 +9,8 @@
  * An arena is a chain of blocks from one heap (or from malloc) that is freed as a whole. A message and
  * all that it points to lie in one arena.
  *
- * Threads: a heap may be used from any thread; one that always uses it alone pays for no atomic operation. An arena may be used by one thread at a time.
+ * Threads: a heap may be used from any thread; one that always uses it alone pays for no atomic operation. An arena may
+ * be used by one thread at a time.
  *
  * fork(): a heap stays with the parent. In the child it refuses allocations and ignores the rest; messages can still be
  * read there, but they are the parent's.
@@ -69,17 +70,18 @@ MRPC_API mrpc_heap *mrpc_heap_ref(mrpc_heap *heap);
 MRPC_API void mrpc_heap_unref(mrpc_heap *heap);
 
 /* Uninitialised memory aligned to 16 bytes, NULL when the limit or the machine's memory is reached.
- * `bytes` of 0 is treated as 1. No system call and no contended lock in the common case. A heap that has to grow commits
- * memory, at least 256 KiB, which takes about 0.7 ms per MiB; other threads can go on allocating meanwhile. What a
- * heap has committed it keeps for later allocations. */
+ * `bytes` of 0 is treated as 1. No system call and no contended lock in the common case. A heap that has to grow
+ * commits memory, at least 256 KiB, which takes about 0.7 ms per MiB; other threads can go on allocating meanwhile.
+ * What a heap has committed it keeps for later allocations. */
 MRPC_API MRPC_MUST_CHECK void *mrpc_heap_alloc(mrpc_heap *heap, size_t bytes);
 /* As above, aligned to `alignment`, a power of two up to 2 MiB. */
 MRPC_API MRPC_MUST_CHECK void *mrpc_heap_alloc_aligned(mrpc_heap *heap, size_t bytes, size_t alignment);
 /* As mrpc_heap_alloc, filled with zero. */
 MRPC_API MRPC_MUST_CHECK void *mrpc_heap_alloc_zero(mrpc_heap *heap, size_t bytes);
 
-/* Gives memory back, from any thread, without blocking. If it is held, it goes when the last hold does. NULL is allowed.
- * A pointer that is not the beginning of a live allocation is ignored and counted in mrpc_heap_stats.bad_frees. */
+/* Gives memory back, from any thread, without blocking. If it is held, it goes when the last hold does. NULL is
+ * allowed. A pointer that is not the beginning of a live allocation is ignored and counted in
+ * mrpc_heap_stats.bad_frees. */
 MRPC_API void mrpc_heap_free(mrpc_heap *heap, void *pointer);
 
 /* Collects at once what threads have freed while others used the heap; allocations do so bit by bit. */
@@ -88,14 +90,15 @@ MRPC_API void mrpc_heap_collect(mrpc_heap *heap);
 /* Keeps the allocation that contains `pointer` (not necessarily its first byte) from being reused, until the
  * matching mrpc_heap_drop(). For transports that read a buffer after the caller let go of it. Any thread; never blocks,
  * except that the last drop after the last mrpc_heap_unref() unmaps the heap.
- * hold returns false, and does nothing, when `pointer` is not in a live allocation of this heap (one that was freed is live
- * while it is held). A drop without a hold is ignored. */
+ * hold returns false, and does nothing, when `pointer` is not in a live allocation of this heap (one that was freed is
+ * live while it is held). A drop without a hold is ignored. */
 MRPC_API MRPC_MUST_CHECK bool mrpc_heap_hold(mrpc_heap *heap, const void *pointer);
 MRPC_API void mrpc_heap_drop(mrpc_heap *heap, const void *pointer);
 
 /* True when all of [pointer, pointer + bytes) lies in committed segments of the heap; then, where asked,
  * the segment it begins in and the offset from that segment's start. Adjacent segments have adjacent numbers. */
-MRPC_API bool mrpc_heap_locate(const mrpc_heap *heap, const void *pointer, size_t bytes, uint32_t *segment, uint64_t *offset);
+MRPC_API bool mrpc_heap_locate(const mrpc_heap *heap, const void *pointer, size_t bytes, uint32_t *segment,
+                               uint64_t *offset);
 
 /* The memfd of a segment, sealed against growing and shrinking; the heap keeps owning it. -1: no such segment. */
 MRPC_API int mrpc_heap_segment_fd(const mrpc_heap *heap, uint32_t segment);
@@ -112,8 +115,8 @@ struct mrpc_arena {
 };
 
 /* An arena over `heap`, or over malloc when `heap` is NULL. NULL: no memory. `first_block` is how many bytes
- * to have ready (0: a default of about 500). The arena keeps a reference to the heap. The arena itself lies in its first
- * block: never free one that lies in memory which another process can write. */
+ * to have ready (0: a default of about 500). The arena keeps a reference to the heap. The arena itself lies in its
+ * first block: never free one that lies in memory which another process can write. */
 MRPC_API MRPC_MUST_CHECK mrpc_arena *mrpc_arena_new(mrpc_heap *heap, size_t first_block);
 
 /* Runs the deferred functions, then frees the arena and everything in it. A block of it that a transport holds is

@@ -64,11 +64,10 @@ struct mrpc_gather {
     int (*grow)(mrpc_gather *gather, size_t capacity);
     void *context;      /* of grow */
     size_t extent_size; /* bytes of all extents, set by marshal */
-    const char
-        *stamp; /* set by the codec: the module's build stamp, in the module's memory; the caller copies it at once */
-    const char
-        *where;       /* on failure, the full name of the field; in the module's memory; the caller copies it at once */
-    const char *what; /* on failure, the reason, in words; likewise */
+    /* Set by the codec; in the module's memory, so that the caller copies them at once. */
+    const char *stamp; /* the module's build stamp */
+    const char *where; /* on failure, the full name of the field */
+    const char *what;  /* on failure, the reason, in words */
 };
 
 /* For codecs: makes the block hold at least `needed` bytes, which is within the limit, and at least twice what it held,

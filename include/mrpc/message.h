@@ -165,8 +165,8 @@ struct mrpc_file {
     mrpc_fingerprint fingerprint;   /* of all types of the module */
     const uint8_t *descriptor;      /* the file as a FileDescriptorProto, without source locations */
     size_t descriptor_size;         /* bytes */
-    const mrpc_file *const *dependencies; /* its imports, in their order; NULL for one that the program does not have because
-                                             nothing of it is used but options */
+    const mrpc_file *const *dependencies; /* its imports, in their order; NULL for one that the program does not have
+                                             because nothing of it is used but options */
     size_t dependency_count;
 };
 
@@ -186,8 +186,8 @@ MRPC_API void mrpc_message_init(const mrpc_type *type, void *message);
  * NULL is allowed; a sub-message or a message in the caller's storage is left alone. */
 MRPC_API void mrpc_release(const void *message);
 
-/* A deep copy in an arena of its own over `heap` (or malloc). NULL: no memory, or nested deeper than MRPC_DEPTH_LIMIT (marshal.h),
- * which could not be sent either. */
+/* A deep copy in an arena of its own over `heap` (or malloc). NULL: no memory, or nested deeper than MRPC_DEPTH_LIMIT
+ * (marshal.h), which could not be sent either. */
 MRPC_API MRPC_MUST_CHECK void *mrpc_message_copy(const mrpc_type *type, const void *message, mrpc_heap *heap);
 /* A deep copy inside the arena of `owner`. */
 MRPC_API MRPC_MUST_CHECK void *mrpc_message_copy_in(const mrpc_type *type, const void *message, void *owner);
@@ -196,16 +196,16 @@ MRPC_API MRPC_MUST_CHECK void *mrpc_message_copy_in(const mrpc_type *type, const
  * the same bits, and 0 differs from -0. Messages nested deeper than MRPC_DEPTH_LIMIT are never the same. */
 MRPC_API bool mrpc_message_equal(const mrpc_type *type, const void *a, const void *b);
 
-/* Writes the message in protobuf's text format, one field a line, as snprintf does: at most `size` bytes with the NUL, and
- * returns the length that the whole text has. (https://protobuf.dev/reference/protobuf/textformat-spec/) Safe to print on a terminal.
- * `buffer` may be NULL when size is 0. */
+/* Writes the message in protobuf's text format, one field a line, as snprintf does: at most `size` bytes with the NUL,
+ * and returns the length that the whole text has. (https://protobuf.dev/reference/protobuf/textformat-spec/) Safe to
+ * print on a terminal. `buffer` may be NULL when size is 0. */
 MRPC_API size_t mrpc_message_text(const mrpc_type *type, const void *message, char *buffer, size_t size);
 
 /* --- members that need memory; `owner` is the message that the member lies in --- */
 
-/* Each returns 0, MRPC_ENOMEM, or MRPC_EINVAL for an owner without an arena or for NULL with a size; on failure the member is
- * unchanged. Text is not checked here; what is not UTF-8 is refused when the message is sent. The
- * memory that the member had is not given back before the arena goes. */
+/* Each returns 0, MRPC_ENOMEM, or MRPC_EINVAL for an owner without an arena or for NULL with a size; on failure the
+ * member is unchanged. Text is not checked here; what is not UTF-8 is refused when the message is sent. The memory that
+ * the member had is not given back before the arena goes. */
 MRPC_API int mrpc_string_set(void *owner, mrpc_string *string, const char *text);
 MRPC_API int mrpc_string_set_n(void *owner, mrpc_string *string, const char *text, size_t size);
 MRPC_API int mrpc_string_printf(void *owner, mrpc_string *string, const char *format, ...) MRPC_PRINTF(3, 4);
@@ -222,7 +222,8 @@ static inline int mrpc_list_refusal(const void *owner)
     return ((const mrpc_message *)owner)->arena == NULL ? MRPC_EINVAL : MRPC_ENOMEM;
 }
 
-/* Appends a value: `if (mrpc_list_append(message, &message->numbers, 7) != 0) …`. Evaluates its arguments more than once. */
+/* Appends a value: `if (mrpc_list_append(message, &message->numbers, 7) != 0) …`. Evaluates its arguments more than
+ * once. */
 #define mrpc_list_append(owner, list, value)                                                                      \
     ((list)->size < (list)->capacity ||                                                                           \
              mrpc_list_reserve((owner), (list), sizeof *(list)->data, 1) == 0                                     \
@@ -233,16 +234,17 @@ static inline int mrpc_list_refusal(const void *owner)
 MRPC_API int mrpc_string_list_add(void *owner, mrpc_string_list *list, const char *text, size_t size);
 MRPC_API int mrpc_bytes_list_add(void *owner, mrpc_bytes_list *list, const void *data, size_t size);
 
-/* Appends a new message of `type` to a list of messages and returns it; NULL: no memory. Wrapped as TYPE_add_FIELD(). */
+/* Appends a new message of `type` to a list of messages and returns it; NULL: no memory. Wrapped as TYPE_add_FIELD().
+ */
 MRPC_API MRPC_MUST_CHECK void *mrpc_message_list_add(void *owner, void *list, const mrpc_type *type);
 
-/* Maps: an array of entries { key; value }, sorted by key (numbers by value, false before true, strings by byte, the shorter
- * first), at most one for each key. `entry` is the type of the entries. Generated code wraps these by type.
+/* Maps: an array of entries { key; value }, sorted by key (numbers by value, false before true, strings by byte, the
+ * shorter first), at most one for each key. `entry` is the type of the entries. Generated code wraps these by type.
  * Lookup takes O(log n); insertion O(1) when keys come in order and O(n) otherwise. */
 /* The entry with the key that `key` points to (a scalar of the key's C type, or an mrpc_string), or NULL. */
 MRPC_API void *mrpc_map_find(const mrpc_type *entry, const void *map, const void *key);
-/* The entry with that key, made when there is none (with a copy of the key and a zero value; a message value is made too);
- * NULL: no memory. Pointers to entries are valid until the next insertion. */
+/* The entry with that key, made when there is none (with a copy of the key and a zero value; a message value is made
+ * too); NULL: no memory. Pointers to entries are valid until the next insertion. */
 MRPC_API MRPC_MUST_CHECK void *mrpc_map_insert(const mrpc_type *entry, void *owner, void *map, const void *key);
 /* Removes the entry; false when there was none. */
 MRPC_API bool mrpc_map_remove(const mrpc_type *entry, void *map, const void *key);
@@ -254,14 +256,16 @@ MRPC_API bool mrpc_enum_number(const mrpc_enum *enumeration, const char *name, i
 
 /* --- the protobuf encoding, for storage; see also marshal.h --- */
 
-/* The size of the message in the protobuf encoding and, when it is at most `size`, the bytes in `buffer`. Uses the marshal module
- * that is linked into the program. Negative MRPC_E…: ENOENT (no module linked), ELIMIT, ENOMEM, EINVAL (nesting too deep). */
-MRPC_API MRPC_MUST_CHECK int64_t mrpc_message_encode(const mrpc_type *type, const void *message, void *buffer, size_t size);
+/* The size of the message in the protobuf encoding and, when it is at most `size`, the bytes in `buffer`. Uses the
+ * marshal module that is linked into the program. Negative MRPC_E…: ENOENT (no module linked), ELIMIT, ENOMEM, EINVAL
+ * (nesting too deep). */
+MRPC_API MRPC_MUST_CHECK int64_t mrpc_message_encode(const mrpc_type *type, const void *message, void *buffer,
+                                                     size_t size);
 
-/* A message from bytes in the protobuf encoding, in an arena of its own over `heap` (or malloc). Errors: EFORMAT (with the offset and
- * the field in *error), ENOMEM, ENOENT. */
-MRPC_API MRPC_MUST_CHECK int mrpc_message_decode(const mrpc_type *type, const void *data, size_t size, mrpc_heap *heap, void **message,
-                                                 mrpc_error *error);
+/* A message from bytes in the protobuf encoding, in an arena of its own over `heap` (or malloc). Errors: EFORMAT (with
+ * the offset and the field in *error), ENOMEM, ENOENT. */
+MRPC_API MRPC_MUST_CHECK int mrpc_message_decode(const mrpc_type *type, const void *data, size_t size, mrpc_heap *heap,
+                                                 void **message, mrpc_error *error);
 
 #ifdef __cplusplus
 }

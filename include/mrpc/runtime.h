@@ -6,7 +6,8 @@
  * to. By default whoever waits drives it: the first thread that blocks in a call runs the loop, others that block
  * meanwhile sleep, each on its own word, and the thread that leaves hands the driving to one of them. Callbacks and
  * handlers run on the thread that drives. While nobody drives, nothing happens: no byte is read, no deadline
- * fires, no keep-alive is answered. Programs with a loop of their own watch mrpc_runtime_fd() and call mrpc_runtime_poll().
+ * fires, no keep-alive is answered. Programs with a loop of their own watch mrpc_runtime_fd() and call
+ * mrpc_runtime_poll().
  *
  * Calling a function that would drive from inside a callback or handler of the same runtime fails with
  * MRPC_EDEADLK (or status FAILED_PRECONDITION), whose text names the alternatives.
@@ -46,8 +47,8 @@ typedef struct mrpc_runtime_options {
     size_t size;             /* sizeof(mrpc_runtime_options) */
     mrpc_poller poller;      /* the environment variable MRPC_POLLER (io_uring, epoll) decides when this is AUTO */
     bool thread;             /* the runtime owns a thread that drives it all the time */
-    uint32_t spin_us;        /* how long to spin after the last event before sleeping in the kernel, µs; default 20; at most 1,000,000.
-                                Spinning stops by itself while gaps are longer than that */
+    uint32_t spin_us; /* how long to spin after the last event before sleeping in the kernel, µs; default 20; at most
+                         1,000,000. Spinning stops by itself while gaps are longer than that */
     bool no_spin;            /* sleep at once */
     size_t heap_limit;       /* bytes of the heap for messages that are received; default 1 GiB */
     const char *control;     /* path of a Unix socket for mrpcctl, owner-only, served by a thread of its own; one that another runtime
@@ -63,19 +64,20 @@ typedef struct mrpc_runtime_options {
                                 reserves addresses for its limit, which counts against RLIMIT_AS, and commits memory when it is used */
 } mrpc_runtime_options;
 
-/* Makes a runtime; `options` may be NULL. The caller drops it with mrpc_runtime_unref(); channels and servers keep references of
- * their own. Errors: EINVAL, ENOMEM, ESYS. */
-MRPC_API MRPC_MUST_CHECK int mrpc_runtime_new(mrpc_runtime **runtime, const mrpc_runtime_options *options, mrpc_error *error);
+/* Makes a runtime; `options` may be NULL. The caller drops it with mrpc_runtime_unref(); channels and servers keep
+ * references of their own. Errors: EINVAL, ENOMEM, ESYS. */
+MRPC_API MRPC_MUST_CHECK int mrpc_runtime_new(mrpc_runtime **runtime, const mrpc_runtime_options *options,
+                                              mrpc_error *error);
 MRPC_API mrpc_runtime *mrpc_runtime_ref(mrpc_runtime *runtime);
 MRPC_API void mrpc_runtime_unref(mrpc_runtime *runtime);
 
-/* A descriptor that is readable (level-triggered) when mrpc_runtime_poll() has something to do, timers included. Owned by the
- * runtime. Negative MRPC_E…: ESYS, ENOTSUP (simulated). */
+/* A descriptor that is readable (level-triggered) when mrpc_runtime_poll() has something to do, timers included. Owned
+ * by the runtime. Negative MRPC_E…: ESYS, ENOTSUP (simulated). */
 MRPC_API MRPC_MUST_CHECK int mrpc_runtime_fd(mrpc_runtime *runtime);
 
-/* Does what is ready and returns; waits up to timeout_ms for something when nothing is (0: do not wait, negative: no limit).
- * Returns how many events were handled (0: none came in time), or EDEADLK, EFORKED. Another thread that drives is let do
- * the work: then this one waits for it, within the timeout. */
+/* Does what is ready and returns; waits up to timeout_ms for something when nothing is (0: do not wait, negative: no
+ * limit). Returns how many events were handled (0: none came in time), or EDEADLK, EFORKED. Another thread that drives
+ * is let do the work: then this one waits for it, within the timeout. */
 MRPC_API int mrpc_runtime_poll(mrpc_runtime *runtime, int timeout_ms);
 
 /* Makes one mrpc_runtime_poll() that waits, or the next one, return early. From any thread and from signal handlers. */
@@ -129,12 +131,12 @@ typedef struct mrpc_module_info {
     uint64_t pause_ns;     /* for which the engine did nothing else when it was put in place; 0: it was the first */
 } mrpc_module_info;
 
-/* Replaces the marshal module of the schema that the file belongs to, or the service module of its name, after all checks
- * of docs/ARCHITECTURE.md ("Upgrade"); blocks for as long as they take, may be called from any thread but not from a
- * handler; calls in flight go on, and the engine pauses only while a pointer changes. *now, which may be NULL, is what is
- * in place then, with the pause. On refusal the old module goes on and *error says why: EFORMAT, EMODULE, EMISMATCH
- * (fingerprint or ABI), EPERM (owner or mode of the file), EINVAL, ENOENT, ELIMIT, ENOMEM, ESYS; EDEADLK (in a handler),
- * EFORKED. */
+/* Replaces the marshal module of the schema that the file belongs to, or the service module of its name, after all
+ * checks of docs/ARCHITECTURE.md ("Upgrade"); blocks for as long as they take, may be called from any thread but not
+ * from a handler; calls in flight go on, and the engine pauses only while a pointer changes. *now, which may be NULL,
+ * is what is in place then, with the pause. On refusal the old module goes on and *error says why: EFORMAT, EMODULE,
+ * EMISMATCH (fingerprint or ABI), EPERM (owner or mode of the file), EINVAL, ENOENT, ELIMIT, ENOMEM, ESYS; EDEADLK (in
+ * a handler), EFORKED. */
 MRPC_API MRPC_MUST_CHECK int mrpc_runtime_upgrade(mrpc_runtime *runtime, const char *path, mrpc_module_info *now,
                                                   mrpc_error *error);
 
@@ -147,8 +149,8 @@ MRPC_API MRPC_MUST_CHECK int mrpc_runtime_rollback(mrpc_runtime *runtime, const 
 /* Fills up to `count` entries and returns how many there are in all. */
 MRPC_API size_t mrpc_runtime_modules(mrpc_runtime *runtime, mrpc_module_info *modules, size_t count);
 
-/* How many messages written by each peer's marshal build have been received, when stamps are on. Fills up to `count` and
- * returns how many builds there are in all (at most 64 are counted, the rest as "other"). */
+/* How many messages written by each peer's marshal build have been received, when stamps are on. Fills up to `count`
+ * and returns how many builds there are in all (at most 64 are counted, the rest as "other"). */
 typedef struct mrpc_stamp_count {
     char stamp[MRPC_STAMP_TEXT];
     uint64_t messages;

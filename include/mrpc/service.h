@@ -30,8 +30,8 @@ typedef struct mrpc_method {
     uint32_t reply_codec;
     bool client_streaming;
     bool server_streaming;
-    /* Calls a handler of this method as what it is: in SERVICE_handlers it has the types of the method. NULL: handlers are
-     * plain mrpc_handler functions. */
+    /* Calls a handler of this method as what it is: in SERVICE_handlers it has the types of the method. NULL: handlers
+     * are plain mrpc_handler functions. */
     void (*handle)(mrpc_function handler, mrpc_call *call, const void *request, void *state);
 } mrpc_method;
 

@@ -2,8 +2,8 @@
 /*
  * interpose.h - counts, from outside, what a program asks of the C library
  *
- * interpose.so is preloaded; a program finds out with interpose_counts() whether it is there. Each counter is of calls by the
- * program and the libraries that it loads; what the C library does inside itself is not seen.
+ * interpose.so is preloaded; a program finds out with interpose_counts() whether it is there. Each counter is of calls
+ * by the program and the libraries that it loads; what the C library does inside itself is not seen.
  */
 #ifndef MRPC_TESTS_INTERPOSE_H
 #define MRPC_TESTS_INTERPOSE_H

@@ -12,10 +12,9 @@
  *       sfixed32 an_sfixed32 = 13; sfixed64 an_sfixed64 = 14; sint32 an_sint32 = 15; sint64 an_sint64 = 16;
  *       optional int32 maybe_int32 = 17;  optional string maybe_string = 18;  optional bytes maybe_bytes = 19;
  *       Leaf leaf = 20;                   Everything child = 21;
- *       oneof choice { double chosen_double = 22; string chosen_string = 23; bytes chosen_bytes = 24; Leaf chosen_leaf = 25; }
- *       repeated int32 int32s = 30;       repeated double doubles = 31;       repeated bool bools = 32;
- *       repeated string strings = 33;     repeated bytes byteses = 34;        repeated Leaf leaves = 35;
- *       repeated Color colors = 36;
+ *       oneof choice { double chosen_double = 22; string chosen_string = 23; bytes chosen_bytes = 24; Leaf chosen_leaf
+ * = 25; } repeated int32 int32s = 30;       repeated double doubles = 31;       repeated bool bools = 32; repeated
+ * string strings = 33;     repeated bytes byteses = 34;        repeated Leaf leaves = 35; repeated Color colors = 36;
  *       map<string, int32> by_string = 40;  map<int32, Leaf> by_int32 = 41;   map<bool, string> by_bool = 42;
  *       map<int64, bytes> by_int64 = 43;    map<uint32, double> by_uint32 = 44; map<fixed64, Color> by_fixed64 = 45;
  *     }
@@ -58,7 +57,8 @@ typedef struct Leaf {
     int32_t number;
 } Leaf;
 
-static const mrpc_field Leaf_fields[] = {FIELD(Leaf, number, 1, IMPLICIT, INT32), FIELD(Leaf, name, 2, IMPLICIT, STRING)};
+static const mrpc_field Leaf_fields[] = {FIELD(Leaf, number, 1, IMPLICIT, INT32),
+                                         FIELD(Leaf, name, 2, IMPLICIT, STRING)};
 static const mrpc_type Leaf_type = TYPE(Leaf, "test.Leaf");
 
 typedef struct Leaf_list {

@@ -98,12 +98,13 @@ static void begin_world(world *w, uint64_t seed, const char *address)
     current = w;
     assert_int_equal(mrpc_loop_new(&w->loop, MRPC_POLLER_SIMULATED, seed, &error), 0);
     assert_int_equal(mrpc_heap_new(&w->heap, NULL, &error), 0);
-    w->setup =
-        (mrpc_transport_setup){.size = sizeof w->setup,
-                               .loop = w->loop,
-                               .receive_heap = w->heap,
-                               .counters = &w->counters,
-                               .options = {.size = sizeof w->setup.options, .max_message = 1 << 20, .max_unfinished = 1 << 26, .chunk = 65536}};
+    w->setup = (mrpc_transport_setup){
+        .size = sizeof w->setup,
+        .loop = w->loop,
+        .receive_heap = w->heap,
+        .counters = &w->counters,
+        .options = {
+            .size = sizeof w->setup.options, .max_message = 1 << 20, .max_unfinished = 1 << 26, .chunk = 65536}};
     if (mrpc_transport_sim.listen(&w->listener, address, &w->setup, &error) != 0)
         fail_msg("%s", error.text);
     w->listener->accepted = accepted;

@@ -38,8 +38,8 @@ struct mrpc_timer {
     uint32_t place; /* the loop's own: position in its heap + 1; 0: not started */
 };
 
-/* What goes on by itself when its owner has gone, such as a socket whose last bytes are still under way. `end` runs when
- * the loop is freed, if it is still there, and takes it out. */
+/* What goes on by itself when its owner has gone, such as a socket whose last bytes are still under way. `end` runs
+ * when the loop is freed, if it is still there, and takes it out. */
 struct mrpc_remnant {
     void (*end)(mrpc_remnant *remnant);
     mrpc_remnant *next, **place; /* the loop's own */

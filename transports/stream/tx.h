@@ -25,7 +25,8 @@ enum {
     MRPC_STREAM_CHUNK_MIN = 32768, /* a chunk that every peer accepts (docs/PROTOCOL.md, HELLO) */
     MRPC_STREAM_SPACE = 16384,     /* a larger space is not in a shared buffer */
     MRPC_STREAM_RING = 16,         /* messages that are cut into chunks by turns; the others wait */
-    MRPC_STREAM_AHEAD = 262144,    /* bytes of pieces that are made ready ahead of the send, which a small frame waits behind */
+    MRPC_STREAM_AHEAD =
+        262144, /* bytes of pieces that are made ready ahead of the send, which a small frame waits behind */
     MRPC_STREAM_FEW = 4
 };
 

@@ -79,8 +79,8 @@ void mrpc_tcp_zero_copy_open(mrpc_tcp_connection *connection);
 ssize_t mrpc_tcp_zero_copy_send(mrpc_tcp_connection *connection, const struct iovec *piece);
 /* Takes the kernel's notices. Call mrpc_stream_tx_release() afterwards. */
 void mrpc_tcp_zero_copy_reap(mrpc_tcp_connection *connection);
-/* Before the socket is closed, and after it is watched no more: takes it away when the kernel still reads, and closes it
- * when that has come to its end. */
+/* Before the socket is closed, and after it is watched no more: takes it away when the kernel still reads, and closes
+ * it when that has come to its end. */
 void mrpc_tcp_zero_copy_free(mrpc_tcp_connection *connection);
 
 /* --- attempt.c --- */
