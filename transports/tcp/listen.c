@@ -169,6 +169,17 @@ static int open_socket(int *fd, const char *address, const mrpc_connection_optio
     return failure;
 }
 
+/* The address that the listener really has: with the port that the kernel chose. */
+static int note_address(mrpc_tcp_listener *listener, const char *address, mrpc_error *error)
+{
+    mrpc_address own;
+    socklen_t size = sizeof own;
+    if (getsockname(listener->watch.fd, &own.any, &size) != 0)
+        return explain(address, "getsockname", errno, error);
+    mrpc_address_print("tcp", &own, listener->base.address);
+    return 0;
+}
+
 int mrpc_tcp_listen(mrpc_listener **result, const char *address, const mrpc_transport_setup *setup, mrpc_error *error)
 {
     mrpc_tcp_listener *listener = calloc(1, sizeof *listener);
@@ -182,10 +193,9 @@ int mrpc_tcp_listen(mrpc_listener **result, const char *address, const mrpc_tran
     listener->setup.options.congestion = listener->setup.options.source = NULL;
     listener->watch = (mrpc_watch){.ready = ready, .fd = fd};
     listener->again.expired = again;
-    mrpc_address own;
-    socklen_t size = sizeof own;
-    getsockname(fd, &own.any, &size);
-    mrpc_address_print("tcp", &own, listener->base.address);
+    failure = note_address(listener, address, error);
+    if (failure != 0)
+        goto not_watched;
     failure = mrpc_loop_add(setup->loop, &listener->watch);
     if (failure != 0) {
         (void)mrpc_error_set(error, failure, "tcp://%s: the event loop cannot watch the socket: %s", address,
