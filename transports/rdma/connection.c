@@ -166,6 +166,16 @@ int mrpc_rdma_connection_equip(mrpc_rdma_connection *connection, mrpc_error *err
     return 0;
 }
 
+/* The buffers are the device's, which may go when the hub has been left. */
+static void leave_buffers(mrpc_rdma_connection *connection)
+{
+    if (connection->tx.buffers == NULL)
+        return;
+    mrpc_stream_tx_clear(&connection->tx);
+    mrpc_stream_rx_clear(&connection->rx);
+    connection->tx.buffers = connection->rx.buffers = NULL;
+}
+
 void mrpc_rdma_connection_strip(mrpc_rdma_connection *connection)
 {
     if (connection->id == NULL)
@@ -175,7 +185,7 @@ void mrpc_rdma_connection_strip(mrpc_rdma_connection *connection)
         rdma_destroy_qp(connection->id);
     if (connection->sent != connection->done)
         (void)mrpc_rdma_sends_done(connection, connection->sent - 1);
-    mrpc_rdma_hub_leave(connection);
+    leave_buffers(connection);
     /* It says goodbye in the connection manager's words, where that was not done yet. */
     (void)rdma_destroy_id(connection->id);
     connection->id = NULL;
@@ -184,6 +194,7 @@ void mrpc_rdma_connection_strip(mrpc_rdma_connection *connection)
     connection->headers = NULL;
     free(connection->requests);
     connection->requests = NULL;
+    mrpc_rdma_hub_leave(connection);
 }
 
 /* --- greeting --- */
@@ -272,8 +283,6 @@ void mrpc_rdma_connection_free(mrpc_rdma_connection *connection)
     detach(connection);
     clear_receiver(connection);
     mrpc_rdma_connection_strip(connection);
-    if (connection->tx.buffers != NULL)
-        mrpc_stream_tx_clear(&connection->tx); /* buffers that were kept for the device */
     unlink_connection(connection);
     free(connection);
 }

@@ -63,3 +63,12 @@ void mrpc_rdma_device_free(mrpc_rdma_device *device)
         (void)ibv_dealloc_pd(device->pd); /* it can fail only while something is left in it */
     free(device);
 }
+
+void mrpc_rdma_device_leave(mrpc_rdma_device *device)
+{
+    mrpc_rdma_device **link = &device->rdma->devices;
+    while (*link != device)
+        link = &(*link)->next;
+    *link = device->next;
+    mrpc_rdma_device_free(device);
+}

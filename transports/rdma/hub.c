@@ -5,6 +5,7 @@
  * Sizes follow the connections. Each takes its part of the completion queue (all of its work requests and receive
  * buffers could complete at once) and adds its window to the receive buffers that should be posted; so the queue cannot
  * overflow, and a peer that keeps to its credits finds a buffer. A hub that can grow no further gets a sibling.
+ * One that nobody has used for a while goes, and with the last one the device: so what a peak took is given back.
  *
  * The completion channel's descriptor is watched by the loop and always armed, or has an event waiting: whoever polls
  * the queue without the loop leaves at most one event that finds nothing.
@@ -22,7 +23,8 @@ enum {
     COMPLETIONS_MAX = 32767, /* of one queue: that is what Soft-RoCE allows, and enough for some hundred connections */
     RECEIVES_MAX = 8192,     /* of one shared receive queue */
     FIRST_TABLE = 64,
-    BATCH = 32 /* completions that are taken, and receive buffers that are posted, at once */
+    BATCH = 32, /* completions that are taken, and receive buffers that are posted, at once */
+    UNUSED_NS = 100000000
 };
 
 static const char *name_of(const mrpc_rdma_hub *hub)
@@ -311,6 +313,29 @@ static int open_hub(mrpc_rdma_hub *hub, mrpc_error *error)
     return 0;
 }
 
+/* The last connection has left some time ago. */
+static void unused(mrpc_timer *timer)
+{
+    mrpc_rdma_hub *hub = (mrpc_rdma_hub *)((char *)timer - offsetof(mrpc_rdma_hub, timer));
+    mrpc_rdma_device *device = hub->device;
+    if (hub->wanted > 0)
+        return;
+    mrpc_rdma_hub **link = &device->hubs;
+    while (*link != hub)
+        link = &(*link)->next;
+    *link = hub->next;
+    mrpc_rdma_hub_free(hub);
+    if (device->hubs == NULL)
+        mrpc_rdma_device_leave(device);
+}
+
+/* Without memory for the timer it stays as long as the loop. */
+static void expect_unused(mrpc_rdma_hub *hub)
+{
+    mrpc_loop *loop = hub->device->rdma->loop;
+    (void)!mrpc_loop_start(loop, &hub->timer, mrpc_loop_now(loop) + UNUSED_NS);
+}
+
 static int hub_new(mrpc_rdma_hub **result, mrpc_rdma_device *device, uint32_t buffer, mrpc_error *error)
 {
     mrpc_rdma_hub *hub = calloc(1, sizeof *hub);
@@ -318,6 +343,7 @@ static int hub_new(mrpc_rdma_hub **result, mrpc_rdma_device *device, uint32_t bu
         return mrpc_error_set(error, MRPC_ENOMEM, "rdma: no memory for a completion queue");
     hub->device = device;
     hub->buffer = buffer;
+    hub->timer.expired = unused;
     int failure = open_hub(hub, error);
     if (failure != 0) {
         mrpc_rdma_hub_free(hub);
@@ -370,11 +396,14 @@ void mrpc_rdma_hub_leave(mrpc_rdma_connection *connection)
     hub->wanted -= connection->window + RDMA_EXTRA;
     hub->retired += completions_of(connection);
     connection->hub = NULL;
+    if (hub->wanted == 0)
+        expect_unused(hub);
 }
 
 void mrpc_rdma_hub_free(mrpc_rdma_hub *hub)
 {
     mrpc_loop_remove(hub->device->rdma->loop, &hub->watch);
+    mrpc_loop_stop(hub->device->rdma->loop, &hub->timer);
     /* All queue pairs are gone, so none of these is in use, and all events are acknowledged. */
     if (hub->srq != NULL)
         (void)ibv_destroy_srq(hub->srq);

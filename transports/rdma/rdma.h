@@ -79,6 +79,8 @@ struct mrpc_rdma_device {
 MRPC_MUST_CHECK int mrpc_rdma_device_get(mrpc_rdma_device **device, mrpc_rdma *rdma, struct ibv_context *verbs,
                                          mrpc_error *error);
 void mrpc_rdma_device_free(mrpc_rdma_device *device);
+/* Its last hub has gone: it is freed, until a connection needs it again. */
+void mrpc_rdma_device_leave(mrpc_rdma_device *device);
 
 /* --- hub.c: a completion queue and a shared receive queue, and the connections that use them --- */
 
@@ -94,6 +96,7 @@ struct mrpc_rdma_hub {
     mrpc_rdma_device *device;
     struct ibv_comp_channel *channel;
     mrpc_watch watch;
+    mrpc_timer timer; /* to be freed, when nobody uses it */
     struct ibv_cq *cq;
     uint32_t capacity; /* of the completion queue */
     uint32_t used;     /* completions that the connections can have at once */
