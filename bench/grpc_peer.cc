@@ -17,7 +17,8 @@
 
 #include "bench.grpc.pb.h"
 
-namespace {
+namespace
+{
 
 using grpc::CompletionQueue;
 
@@ -39,7 +40,8 @@ bool next_event(CompletionQueue *queue, bool spin, void **tag, bool *ok)
 }
 
 /* One call on the server: waits for a request, answers it, begins anew. */
-class ServerCall {
+class ServerCall
+{
   public:
     ServerCall(bench::Echo::AsyncService *service, grpc::ServerCompletionQueue *queue)
         : service_(service), queue_(queue)

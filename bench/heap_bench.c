@@ -97,8 +97,7 @@ static void measure(const char *name, workload work, mrpc_heap *heap, size_t byt
         with_heap[i] = time_of(work, heap, bytes);
         ratio[i] = with_heap[i] / with_malloc[i];
     }
-    printf("%-8s %8zu %10.1f %10.1f %10.2f\n", name, bytes, median(with_malloc), median(with_heap),
-           median(ratio));
+    printf("%-8s %8zu %10.1f %10.1f %10.2f\n", name, bytes, median(with_malloc), median(with_heap), median(ratio));
 }
 
 static mrpc_heap *make_heap(void)

@@ -20,11 +20,11 @@ mrpc_subject *mrpc_subject_new(const char *name, const void *protobuf, size_t si
 size_t mrpc_subject_native_size(const mrpc_subject *subject);
 
 /* What can be measured. Each does it `times` times and returns false when one went wrong. */
-bool mrpc_do_copy(mrpc_subject *subject, size_t times);      /* memcpy of the block */
+bool mrpc_do_copy(mrpc_subject *subject, size_t times); /* memcpy of the block */
 bool mrpc_do_marshal(mrpc_subject *subject, size_t times);
 bool mrpc_do_unmarshal(mrpc_subject *subject, size_t times); /* a copy of the block, and then in place */
 bool mrpc_do_encode(mrpc_subject *subject, size_t times);
-bool mrpc_do_decode(mrpc_subject *subject, size_t times);    /* into an arena of its own, which is freed */
+bool mrpc_do_decode(mrpc_subject *subject, size_t times); /* into an arena of its own, which is freed */
 
 #ifdef __cplusplus
 }

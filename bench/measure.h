@@ -15,11 +15,11 @@ extern "C" {
 typedef struct bench_options {
     bool server;
     const char *address;
-    bool spin;       /* poll instead of sleeping in the kernel */
+    bool spin; /* poll instead of sleeping in the kernel */
     uint32_t inflight;
-    uint32_t size;   /* bytes of Payload.data */
+    uint32_t size; /* bytes of Payload.data */
     double seconds;
-    int cpu;         /* to run on, -1: any */
+    int cpu; /* to run on, -1: any */
 } bench_options;
 
 /* Reads the command line and goes to the CPU that it names; ends the program with a message when it is wrong. */
@@ -27,7 +27,7 @@ bench_options bench_parse(int argc, char **argv);
 
 /* Latencies in buckets of 1/64 of a power of two: 1.6 % at most. */
 typedef struct bench_run {
-    uint64_t begin, end;   /* ns */
+    uint64_t begin, end; /* ns */
     uint64_t count;
     uint64_t buckets[64 * 64];
 } bench_run;

@@ -86,11 +86,8 @@ mrpc_arena *mrpc_arena_new(mrpc_heap *heap, size_t first_block)
     struct arena *arena = heap != NULL ? mrpc_heap_alloc_arena(heap, size) : malloc(size);
     if (arena == NULL)
         return NULL;
-    *arena = (struct arena){.heap = heap,
-                            .first_size = size,
-                            .next_size = smaller(2 * size, BLOCK_MAX),
-                            .taken = size,
-                            .limit = SIZE_MAX};
+    *arena = (struct arena){
+        .heap = heap, .first_size = size, .next_size = smaller(2 * size, BLOCK_MAX), .taken = size, .limit = SIZE_MAX};
     set_room(arena, arena + 1, size - sizeof *arena);
     return &arena->open;
 }

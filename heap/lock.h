@@ -31,11 +31,11 @@ typedef struct mrpc_lock {
     _Atomic uint32_t taken;   /* 0 or 1; waiters sleep on it */
     _Atomic uint32_t waiters; /* how many sleep, or are about to */
     /* Of who has it. */
-    bool quick;           /* it was taken by way of the bias */
-    uint32_t streak;      /* how many times `last` has taken it in a row */
-    uint32_t needed;      /* of them for a bias; 0: never */
-    uintptr_t last;       /* who has had it */
-    uintptr_t favoured;   /* the only thread that it was ever biased to; 0: none yet */
+    bool quick;         /* it was taken by way of the bias */
+    uint32_t streak;    /* how many times `last` has taken it in a row */
+    uint32_t needed;    /* of them for a bias; 0: never */
+    uintptr_t last;     /* who has had it */
+    uintptr_t favoured; /* the only thread that it was ever biased to; 0: none yet */
 } mrpc_lock;
 
 /* The lock may be biased from now on, if the kernel can do it. Before others know it. */

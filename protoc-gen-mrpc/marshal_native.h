@@ -22,7 +22,7 @@ typedef struct native_direction {
     const char *state;    /* out, in */
     const char *unnamed;  /* of helpers that refuse, with their first arguments */
     const char *missing;
-    bool needs_size;      /* whether helpers for messages want the size of the struct */
+    bool needs_size; /* whether helpers for messages want the size of the struct */
 } native_direction;
 
 extern const native_direction native_put, native_take;

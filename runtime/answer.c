@@ -95,8 +95,7 @@ static int answer(mrpc_call *handle, void *message, mrpc_code code, char *text)
     mrpc_call *call = mrpc_call_slot(handle);
     mrpc_engine *engine = engine_of(call);
     bool inside = mrpc_engine_inside(engine);
-    if (!mrpc_call_handle_is_server(handle) || mrpc_engine_forked(engine) ||
-        !claim(handle, inside, &before)) {
+    if (!mrpc_call_handle_is_server(handle) || mrpc_engine_forked(engine) || !claim(handle, inside, &before)) {
         mrpc_release(message);
         free(text);
         return mrpc_call_handle_is_server(handle) ? MRPC_ECLOSED : MRPC_EINVAL;

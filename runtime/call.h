@@ -35,11 +35,11 @@ enum {
     CONTROL_POKED = 1,  /* call->poke is on its way to the driver */
     CONTROL_CANCEL = 2, /* what poke is to do */
     CONTROL_RESUME = 4,
-    CONTROL_LAST = 8,       /* the application has sent the last of its direction: reply, fail, close_send */
-    CONTROL_LAST_OP = 16,   /* call->last_op is on its way */
-    CONTROL_ENDED = 32,     /* nothing more can be sent */
-    CONTROL_WRITABLE = 64,  /* a sender was told EAGAIN and waits for on_writable */
-    CONTROL_SHIFT = 8       /* where the generation begins */
+    CONTROL_LAST = 8,      /* the application has sent the last of its direction: reply, fail, close_send */
+    CONTROL_LAST_OP = 16,  /* call->last_op is on its way */
+    CONTROL_ENDED = 32,    /* nothing more can be sent */
+    CONTROL_WRITABLE = 64, /* a sender was told EAGAIN and waits for on_writable */
+    CONTROL_SHIFT = 8      /* where the generation begins */
 };
 
 /* A message that came and waits for the application. In the arena of the message. */

@@ -31,8 +31,8 @@ static const char *text_of(const mrpc_incoming *incoming, size_t *size)
 static bool keep_meta(mrpc_call *call, const mrpc_incoming *incoming)
 {
     const char *complaint;
-    if (incoming->header->meta == 0 || mrpc_meta_keep(&call->meta_in, (const char *)incoming->head,
-                                                      incoming->header->meta, &complaint) != MRPC_EPROTO)
+    if (incoming->header->meta == 0 ||
+        mrpc_meta_keep(&call->meta_in, (const char *)incoming->head, incoming->header->meta, &complaint) != MRPC_EPROTO)
         return true;
     mrpc_call_end(call, incoming->header->type == FRAME_STATUS, MRPC_INTERNAL,
                   "metadata of %s came that is not valid: %s", call->method->full_name, complaint);

@@ -279,8 +279,8 @@ static void replace_service(void *argument)
     change->pause_ns = mrpc_engine_now(engine_of(change->server)) - begin;
 }
 
-int mrpc_server_replace_timed(mrpc_server *server, const mrpc_service *service, const void *handlers,
-                              void *state, void (*retired)(void *context), void *context, uint64_t *pause_ns)
+int mrpc_server_replace_timed(mrpc_server *server, const mrpc_service *service, const void *handlers, void *state,
+                              void (*retired)(void *context), void *context, uint64_t *pause_ns)
 {
     service_change change = {
         .server = server, .service = service, .handlers = make_handlers(server, service, handlers, state)};

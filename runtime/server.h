@@ -64,9 +64,9 @@ struct mrpc_server {
 };
 
 /* As mrpc_server_replace(); adds to *pause_ns for how long the engine did nothing else. */
-MRPC_MUST_CHECK int mrpc_server_replace_timed(mrpc_server *server, const mrpc_service *service,
-                                              const void *handlers, void *state, void (*retired)(void *context),
-                                              void *context, uint64_t *pause_ns);
+MRPC_MUST_CHECK int mrpc_server_replace_timed(mrpc_server *server, const mrpc_service *service, const void *handlers,
+                                              void *state, void (*retired)(void *context), void *context,
+                                              uint64_t *pause_ns);
 
 void mrpc_handlers_unpin(mrpc_handlers *handlers);
 

@@ -47,15 +47,15 @@ struct mrpc_session {
     bool server;
     bool goaway_sent; /* no call above goaway_last begins any more */
     bool goaway_came; /* server: nor one above peer_last */
-    bool stamps;   /* both sides want them */
-    bool broken;   /* to be closed with `reason` by the task */
-    bool finished; /* to be closed by the task */
-    bool unblock;  /* the task tries again to send what there was no room for */
+    bool stamps;      /* both sides want them */
+    bool broken;      /* to be closed with `reason` by the task */
+    bool finished;    /* to be closed by the task */
+    bool unblock;     /* the task tries again to send what there was no room for */
     mrpc_call_table calls;
     uint32_t last_number; /* highest call number so far */
     uint32_t goaway_last, peer_last;
-    uint32_t attached; /* calls that point here: those in the table, and those whose handlers are not done yet */
-    uint32_t max_calls;   /* that we accept */
+    uint32_t attached;  /* calls that point here: those in the table, and those whose handlers are not done yet */
+    uint32_t max_calls; /* that we accept */
     uint64_t window, max_message, max_unfinished;
     uint32_t chunk;
     uint32_t peer_calls;

@@ -183,8 +183,7 @@ static void ask_loop(mrpc_engine *engine, uint64_t until)
 /* Polling and arming may have ended a connection without a frame that came, which leaves a task. */
 static bool must_go_on(mrpc_engine *engine)
 {
-    return engine->tasks != NULL || engine->dirty != NULL ||
-           mrpc_gate_has_ops(&engine->gate) ||
+    return engine->tasks != NULL || engine->dirty != NULL || mrpc_gate_has_ops(&engine->gate) ||
            atomic_load_explicit(&engine->signalled, memory_order_relaxed);
 }
 

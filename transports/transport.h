@@ -33,9 +33,9 @@ typedef struct mrpc_listener mrpc_listener;
 
 /* Room for one frame in the transport's own memory, so that marshalling writes where the bytes are sent from. */
 typedef struct mrpc_space {
-    char *data;      /* aligned to 8; the frame header begins here */
+    char *data; /* aligned to 8; the frame header begins here */
     size_t capacity;
-    void *handle;    /* the transport's own */
+    void *handle; /* the transport's own */
 } mrpc_space;
 
 /* Tells the sender of a frame with extents that the transport does not read them any more. In place until `released`

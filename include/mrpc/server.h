@@ -19,10 +19,10 @@ extern "C" {
 typedef struct mrpc_server mrpc_server;
 
 typedef struct mrpc_server_options {
-    size_t size;                 /* sizeof(mrpc_server_options) */
-    mrpc_runtime *runtime;       /* NULL: a runtime of its own with default options */
-    uint32_t max_connections;    /* default 10,000 */
-    uint32_t hello_timeout_ms;   /* for a peer to say HELLO; default 10,000 */
+    size_t size;               /* sizeof(mrpc_server_options) */
+    mrpc_runtime *runtime;     /* NULL: a runtime of its own with default options */
+    uint32_t max_connections;  /* default 10,000 */
+    uint32_t hello_timeout_ms; /* for a peer to say HELLO; default 10,000 */
     mrpc_connection_options connection;
 } mrpc_server_options;
 

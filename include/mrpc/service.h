@@ -20,13 +20,13 @@ typedef void (*mrpc_function)(void);
 
 typedef struct mrpc_method {
     uint32_t table_size;
-    uint32_t index;           /* in the service's methods */
-    const char *name;         /* "SayHello" */
-    const char *full_name;    /* "package.Service/Method", as on the wire */
+    uint32_t index;        /* in the service's methods */
+    const char *name;      /* "SayHello" */
+    const char *full_name; /* "package.Service/Method", as on the wire */
     const mrpc_service *service;
     const mrpc_type *request;
     const mrpc_type *reply;
-    uint32_t request_codec;   /* indexes of their codecs in the marshal module of the service's file */
+    uint32_t request_codec; /* indexes of their codecs in the marshal module of the service's file */
     uint32_t reply_codec;
     bool client_streaming;
     bool server_streaming;
@@ -38,8 +38,8 @@ typedef struct mrpc_method {
 struct mrpc_service {
     uint32_t table_size;
     uint32_t method_count;
-    const char *name;         /* full name */
-    const mrpc_file *file;    /* whose marshal module encodes the messages of its methods */
+    const char *name;      /* full name */
+    const mrpc_file *file; /* whose marshal module encodes the messages of its methods */
     const mrpc_method *methods;
 };
 

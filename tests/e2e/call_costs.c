@@ -121,8 +121,7 @@ static mrpc_runtime *make_runtime(void)
 static int serve(const char *address)
 {
     server_state state = {.server = NULL};
-    mrpc_server_options options = {
-        .size = sizeof options, .runtime = make_runtime(), .connection = connection_options};
+    mrpc_server_options options = {.size = sizeof options, .runtime = make_runtime(), .connection = connection_options};
     mrpc_error error;
     if (mrpc_server_new(&state.server, &options, &error) != 0 || mrpc_server_listen(state.server, address, &error) != 0)
         fail(address, mrpc_error_text(&error));

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 typedef struct interpose_counts {
-    uint64_t allocations;  /* malloc, calloc, realloc, aligned_alloc, posix_memalign */
+    uint64_t allocations; /* malloc, calloc, realloc, aligned_alloc, posix_memalign */
     uint64_t frees;
     uint64_t locks;        /* pthread mutex, rwlock and spin locks, condition variables */
     uint64_t large_copies; /* memcpy, memmove and mempcpy of 4 KiB and more */

@@ -370,8 +370,8 @@ static void cancelled_calls_count_until_their_handlers_are_done(void **state)
     holder held = {.count = 0};
     rules r;
     rules_set_up(&r, &(mrpc_connection_options){.max_calls = HELD});
-    assert_int_equal(
-        mrpc_server_replace(echo_server_mrpc(r.server), &echo_Echo_service, &holding, &held, NULL, NULL), 0);
+    assert_int_equal(mrpc_server_replace(echo_server_mrpc(r.server), &echo_Echo_service, &holding, &held, NULL, NULL),
+                     0);
     uint32_t call = 1;
     for (; call <= HELD; call++)
         open_call(r.fd, call, "echo.Echo/Unary", reply_ping, sizeof reply_ping, FRAME_END);

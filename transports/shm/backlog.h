@@ -32,8 +32,8 @@ struct mrpc_shm_item {
     void *owned;           /* a buffer that goes with the item */
     mrpc_send_token *token;
     uint64_t message; /* bytes of the whole message, those that are referred to included */
-    uint64_t left;   /* bytes of pieces that were not sent */
-    uint64_t offset; /* in the piece */
+    uint64_t left;    /* bytes of pieces that were not sent */
+    uint64_t offset;  /* in the piece */
     uint32_t piece;
     uint32_t piece_count;
     bool begun; /* something was sent */

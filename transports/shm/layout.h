@@ -76,10 +76,10 @@ typedef struct mrpc_shm_packet {
     uint64_t magic;
     uint32_t version;
     uint32_t kind;
-    uint64_t data;       /* HELLO: bytes of the ring; SEGMENT: bytes of a segment */
+    uint64_t data;  /* HELLO: bytes of the ring; SEGMENT: bytes of a segment */
     uint64_t limit; /* HELLO: bytes of unfinished messages that the sender accepts at once; SEGMENT: bytes of addresses
                        that the heap can ever take */
-    uint32_t chunk;      /* HELLO: most payload of one frame that the sender accepts */
+    uint32_t chunk; /* HELLO: most payload of one frame that the sender accepts */
     uint32_t segment;    /* SEGMENT: its number */
     uint32_t loans;      /* HELLO: messages with references that the sender accepts at once; at most SHM_LOANS */
     uint32_t code;       /* REFUSE: an MRPC_E… as a positive number */

@@ -47,8 +47,8 @@ struct mrpc_stream_rx {
     mrpc_heap *heap; /* of arenas; NULL: malloc */
     uint64_t max_message;
     uint64_t max_unfinished; /* bytes of messages in several frames that may be under way */
-    uint32_t chunk;    /* largest payload of a frame */
-    mrpc_error *error; /* why take() failed */
+    uint32_t chunk;          /* largest payload of a frame */
+    mrpc_error *error;       /* why take() failed */
     /* Takes a frame. 0, or the reason to end the connection. It may set `stopped`. */
     int (*deliver)(mrpc_stream_rx *rx, const mrpc_incoming *incoming);
 
@@ -65,7 +65,7 @@ struct mrpc_stream_rx {
     mrpc_stream_partial *spare; /* for the next one */
     uint32_t partial_count;
     uint64_t unfinished; /* bytes of them, as far as their sizes are known, but for those that come in one frame */
-    size_t direct; /* bytes that room() offered outside of the buffer */
+    size_t direct;       /* bytes that room() offered outside of the buffer */
 };
 
 /* The members from `buffers` to `deliver` are set by the caller, the others are zero. */
