@@ -110,7 +110,7 @@ done
 
 echo "speed, x raw: of the plain loop over the same medium; by median latency for one call at a time, by rate for 128."
 echo "64-byte message each way, separate processes, medians of $rounds rounds of $seconds s; congestion control $(cat /proc/sys/net/ipv4/tcp_congestion_control); $(uname -sr), $(nproc) cores"
-[ -n "$out" ] && : >"$out"
+[ -z "$out" ] || : >"$out"
 for placement in $placements; do
     for inflight in 1 128; do
         printf '\n%-10s %3d in flight %12s %9s %9s %10s %12s\n' "$placement" "$inflight" "calls/s" "p50 µs" "p99 µs" "client CPU" "speed, x raw"
@@ -121,7 +121,7 @@ for placement in $placements; do
             rate=$(median "$file" rate)
             ratio=$(speed "$file" "$raw" "$inflight")
             printf '  %-22s %12s %9s %9s %10s %12s\n' "$system" "$rate" "$(median "$file" p50_us)" "$(median "$file" p99_us)" "$(median "$file" cpu_us)" "$ratio"
-            [ -n "$out" ] && echo "$placement $inflight $system $rate $(median "$file" p50_us) $(median "$file" p99_us) $ratio" >>"$out"
+            [ -z "$out" ] || echo "$placement $inflight $system $rate $(median "$file" p50_us) $(median "$file" p99_us) $ratio" >>"$out"
         done
     done
 done
