@@ -47,6 +47,7 @@ typedef struct mrpc_received {
     struct mrpc_received *next;
     const void *message;
     uint64_t bytes; /* of the window */
+    uint64_t held;  /* of session->held, until the application takes it; a request is counted up to the end of its call */
 } mrpc_received;
 
 /* A message that waits to be sent and is the runtime's own. In the arena of the message. */
@@ -106,11 +107,13 @@ struct mrpc_call {
     bool wants_room; /* the driver's thread was told EAGAIN */
     bool wait_for_ready;
     bool request_kept;
+    bool reply_waits; /* server: the reply is counted in `held` */
     bool has_callbacks;            /* server: on_end is the last that the handler's side hears */
     _Atomic uint32_t queued_sends; /* messages that other threads left and the driver has not sent */
     _Atomic int64_t send_window;   /* bytes; written by the driver */
     int64_t receive_window;
     uint64_t consumed; /* bytes that the application took and no CREDIT was sent for */
+    uint64_t held;     /* bytes of session->held */
     uint64_t deadline; /* on the loop's clock; 0: none */
     mrpc_timer timer;
     mrpc_task task;

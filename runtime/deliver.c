@@ -21,6 +21,8 @@ static mrpc_received *take(mrpc_call *call)
     call->inbox = received->next;
     if (call->inbox == NULL)
         call->inbox_end = &call->inbox;
+    if (call->session != NULL)
+        mrpc_session_let_go(call, received->held);
     return received;
 }
 

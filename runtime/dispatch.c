@@ -41,14 +41,29 @@ static bool keep_meta(mrpc_call *call, const mrpc_incoming *incoming)
 
 /* --- messages --- */
 
+/* Decoded, a message can be larger than it came; or smaller, where it refers to the peer's memory. */
+static void hold(mrpc_call *call, mrpc_received *received, uint64_t bytes)
+{
+    uint64_t memory = mrpc_arena_bytes(((const mrpc_message *)received->message)->arena);
+    uint64_t held = memory > bytes ? memory : bytes;
+    mrpc_session_hold(call, held);
+    received->held = received->bytes > 0 ? held : 0;
+}
+
 static int take_message(mrpc_session *session, mrpc_call *call, const mrpc_incoming *incoming)
 {
     mrpc_error error;
     mrpc_received *received;
     bool opening = incoming->header->flags & FRAME_OPEN;
+    uint64_t bytes = mrpc_incoming_bytes(incoming);
     if (!opening && call->receive_window <= 0) {
         drop(incoming);
         return mrpc_session_break(session, MRPC_EPROTO, "it sent more than its window allows in call %u", call->number);
+    }
+    if (!opening && !mrpc_session_may_hold(session, bytes)) {
+        drop(incoming);
+        mrpc_call_end(call, false, MRPC_RESOURCE_EXHAUSTED, MRPC_SESSION_HELD, (unsigned long long)session->held);
+        return 0;
     }
     int result = mrpc_message_receive(call, incoming, &received, &error);
     if (result != 0) {
@@ -57,7 +72,8 @@ static int take_message(mrpc_session *session, mrpc_call *call, const mrpc_incom
         return 0;
     }
     if (!opening)
-        call->receive_window -= (int64_t)received->bytes;
+        call->receive_window -= (int64_t)bytes;
+    hold(call, received, bytes);
     mrpc_call_add_received(call, received);
     return 0;
 }

@@ -87,6 +87,9 @@ int mrpc_connection_options_check(mrpc_connection_options *checked, const mrpc_c
     checked->max_unfinished = or_default(given->max_unfinished, UINT64_C(256) << 20);
     if (given->max_unfinished == 0 && checked->max_unfinished < checked->max_message)
         checked->max_unfinished = checked->max_message;
+    checked->max_held = or_default(given->max_held, UINT64_C(256) << 20);
+    if (given->max_held == 0 && checked->max_held < checked->max_message)
+        checked->max_held = checked->max_message;
     checked->max_calls = (uint32_t)or_default(given->max_calls, 4096);
     checked->window = or_default(given->window, 1 << 20);
     checked->chunk = (uint32_t)or_default(given->chunk, 65536);
@@ -96,6 +99,8 @@ int mrpc_connection_options_check(mrpc_connection_options *checked, const mrpc_c
         return out_of_range(error, "max_message", checked->max_message, 1, UINT32_MAX - 4096);
     if (checked->max_unfinished < checked->max_message || checked->max_unfinished > INT64_MAX)
         return out_of_range(error, "max_unfinished", checked->max_unfinished, checked->max_message, INT64_MAX);
+    if (checked->max_held < checked->max_message || checked->max_held > INT64_MAX)
+        return out_of_range(error, "max_held", checked->max_held, checked->max_message, INT64_MAX);
     if (checked->max_calls > 1 << 20)
         return out_of_range(error, "max_calls", checked->max_calls, 1, 1 << 20);
     if (checked->window > INT64_MAX / 4)
@@ -111,5 +116,10 @@ int mrpc_options_make_heap(mrpc_heap **heap, size_t limit, const char *name, con
     mrpc_error reason;
     const mrpc_heap_options options = {.size = sizeof options, .limit = limit, .name = name};
     int result = mrpc_heap_new(heap, &options, &reason);
-    return result == 0 ? 0 : mrpc_error_set(error, result, "%s: %s", option, reason.text);
+    if (result == 0)
+        return 0;
+    (void)mrpc_error_set(error, result, "%s: %s", option, reason.text);
+    if (error != NULL)
+        error->system_errno = reason.system_errno;
+    return result;
 }

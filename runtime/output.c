@@ -204,14 +204,27 @@ static void output_client(mrpc_call *call)
 
 /* --- server --- */
 
+/* The reply waits, if there is one: it counts among what the connection holds. */
+static void hold_reply(mrpc_call *call)
+{
+    const mrpc_message *reply = call->last;
+    if (reply == NULL || reply->arena == NULL || call->reply_waits)
+        return;
+    call->reply_waits = true;
+    mrpc_session_hold(call, mrpc_arena_bytes(reply->arena));
+}
+
 static void output_server(mrpc_call *call)
 {
-    if (!send_outbox(call) || !call->closing || (call->last != NULL && !window_open(call)))
+    if (!send_outbox(call) || !call->closing || (call->last != NULL && !window_open(call))) {
+        hold_reply(call);
         return;
+    }
     mrpc_error error;
     int result = mrpc_session_send_message(call->session, call, call->last, FRAME_END | FRAME_OK, call->meta_last,
                                            HOLD_TAKEN, &error);
     if (result == MRPC_EAGAIN) {
+        hold_reply(call);
         mrpc_session_block(call->session, call);
         return;
     }

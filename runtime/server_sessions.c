@@ -225,6 +225,11 @@ static bool may_open(const opening *open, const mrpc_incoming *incoming)
     }
     if (open->session->goaway_sent && open->header->call > open->session->goaway_last)
         return false; /* GOAWAY has told the client */
+    if (!mrpc_session_may_hold(open->session, mrpc_incoming_bytes(incoming))) {
+        mrpc_session_refuse(open->session, open->header->call, MRPC_RESOURCE_EXHAUSTED, MRPC_SESSION_HELD,
+                            (unsigned long long)open->session->held);
+        return false;
+    }
     /* A cancelled call counts until its handler is done with it, or there would be no bound on handlers. */
     if (open->session->attached < open->session->max_calls)
         return true;

@@ -73,6 +73,7 @@ static mrpc_session *new_session(mrpc_runtime *runtime, const mrpc_transport *tr
     session->max_calls = options->max_calls;
     session->max_message = options->max_message;
     session->max_unfinished = options->max_unfinished;
+    session->max_held = options->max_held;
     session->window = options->window;
     session->chunk = options->chunk;
     session->deferred_end = &session->deferred;
@@ -416,8 +417,16 @@ void mrpc_session_unlist(mrpc_session *session, mrpc_call *call)
         session->owner_events->eased(session);
 }
 
+/* One message is always taken, whatever its header adds to its size. */
+bool mrpc_session_may_hold(const mrpc_session *session, uint64_t bytes)
+{
+    return !session->server || session->held == 0 ||
+           (session->held <= session->max_held && bytes <= session->max_held - session->held);
+}
+
 void mrpc_session_detach(mrpc_session *session, mrpc_call *call)
 {
+    mrpc_session_let_go(call, call->held);
     call->session = NULL;
     session->attached--;
     if (session->state == SESSION_CLOSED)

@@ -56,7 +56,8 @@ struct mrpc_session {
     uint32_t goaway_last, peer_last;
     uint32_t attached;  /* calls that point here: those in the table, and those whose handlers are not done yet */
     uint32_t max_calls; /* that we accept */
-    uint64_t window, max_message, max_unfinished;
+    uint64_t window, max_message, max_unfinished, max_held;
+    uint64_t held; /* bytes of messages that its calls have received and not finished with, and of replies that wait */
     uint32_t chunk;
     uint32_t peer_calls;
     uint64_t peer_window, peer_message;
@@ -95,6 +96,22 @@ MRPC_MUST_CHECK int mrpc_session_attach(mrpc_session *session, mrpc_call *call);
 /* Takes it out of the table; it stays attached. */
 void mrpc_session_unlist(mrpc_session *session, mrpc_call *call);
 void mrpc_session_detach(mrpc_session *session, mrpc_call *call);
+/* Counts bytes of a message that the attached call holds; what is left of them is counted out when it is detached. */
+static inline void mrpc_session_hold(mrpc_call *call, uint64_t bytes)
+{
+    call->held += bytes;
+    call->session->held += bytes;
+}
+static inline void mrpc_session_let_go(mrpc_call *call, uint64_t bytes)
+{
+    call->held -= bytes;
+    call->session->held -= bytes;
+}
+/* Server: whether so many bytes more are within max_held, whose text is for the peer. */
+bool mrpc_session_may_hold(const mrpc_session *session, uint64_t bytes);
+#define MRPC_SESSION_HELD                                                                                              \
+    "the connection's calls hold %llu bytes of messages that came and of replies that were not taken: raise "          \
+    "connection.max_held on the server"
 
 /* A frame without extents. Never fails: what finds no room waits; when there is no memory for that either, the session
  * breaks. */

@@ -24,6 +24,10 @@ typedef struct mrpc_connection_options {
     uint64_t max_unfinished;       /* bytes of messages that have begun to come and are not complete, all of a connection's together;
                                       default 256 MiB, or max_message where that is more. The peer keeps to it and begins no further
                                       message beyond it; if it does not, the message is refused and its call ends */
+    uint64_t max_held;             /* server: bytes of a connection's requests and stream messages that the application is not done
+                                      with, and of replies that the peer does not take, all together; beyond it calls are refused
+                                      with RESOURCE_EXHAUSTED; at least max_message; default 256 MiB, or max_message where that is
+                                      more */
     uint32_t max_calls;            /* open at once on a connection, as accepted from the peer; those that it cancelled count until
                                       their handlers are done; default 4,096 */
     uint64_t window;               /* bytes in flight of each stream direction; default 1 MiB */

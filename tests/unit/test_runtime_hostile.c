@@ -71,10 +71,20 @@ static void say_hello(int fd, const hello *mine)
     say(fd, &(mrpc_frame){.type = FRAME_HELLO, .block = sizeof *mine, .size = sizeof *mine}, mine);
 }
 
+/* A read with a limit is not taken up again after what io_uring does behind it. */
+static ssize_t read_some(int fd, void *bytes, size_t size)
+{
+    ssize_t got;
+    do
+        got = read(fd, bytes, size);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
 static void hear(int fd, void *bytes, size_t size)
 {
     for (size_t got = 0; got < size;) {
-        ssize_t now = read(fd, (char *)bytes + got, size - got);
+        ssize_t now = read_some(fd, (char *)bytes + got, size - got);
         assert_true(now > 0);
         got += (size_t)now;
     }
@@ -98,7 +108,9 @@ static unsigned hear_frame(int fd, uint8_t type)
 
 static int dial_tcp(const char *address)
 {
+    static const struct timeval patience = {.tv_sec = 60}; /* what does not come fails the test */
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
     struct sockaddr_in where = {.sin_family = AF_INET,
                                 .sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1)),
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -271,7 +283,7 @@ static void hear_nothing_more(int fd)
     char bytes[4096];
     ssize_t got;
     do
-        got = read(fd, bytes, sizeof bytes);
+        got = read_some(fd, bytes, sizeof bytes);
     while (got > 0);
     assert_true(got == 0 || errno == ECONNRESET);
 }
@@ -395,6 +407,100 @@ static void cancelled_calls_count_until_their_handlers_are_done(void **state)
     rules_tear_down(&r);
 }
 
+/* --- what a connection may hold --- */
+
+enum { BIG = 300 };
+
+static void refused_for_what_is_held(int fd, uint32_t call)
+{
+    char payload[65536];
+    mrpc_frame frame;
+    do {
+        hear(fd, &frame, sizeof frame);
+        assert_true(frame.size <= sizeof payload);
+        hear(fd, payload, frame.size);
+    } while (frame.call != call || frame.type != FRAME_STATUS);
+    assert_int_equal(frame.method, MRPC_RESOURCE_EXHAUSTED);
+    if (memmem(payload, frame.size, "max_held", 8) == NULL)
+        fail_msg("the refusal does not name the option: %.*s", (int)frame.size - 16, payload + 16);
+}
+
+static void requests_that_handlers_keep_are_bounded(void **state)
+{
+    (void)state;
+    static const echo_Echo_handlers holding = {.Unary = hold};
+    static const char ping[BIG] = {0x2a, (char)0xa9, 2}; /* Ping { payload: 297 bytes } */
+    holder held = {.count = 0};
+    rules r;
+    rules_set_up(&r, &(mrpc_connection_options){.max_message = 1024, .max_held = 3 * 1024});
+    assert_int_equal(mrpc_server_replace(echo_server_mrpc(r.server), &echo_Echo_service, &holding, &held, NULL, NULL),
+                     0);
+    uint32_t call = 1;
+    for (; call <= HELD; call++)
+        open_call(r.fd, call, "echo.Echo/Unary", ping, sizeof ping, FRAME_END);
+    refused_for_what_is_held(r.fd, HELD);
+    assert_in_range(atomic_load(&held.count), 2, HELD - 1);
+    unsigned count = atomic_load(&held.count);
+    for (unsigned i = 0; i < count; i++)
+        (void)echo_Echo_Unary_fail(held.calls[i], MRPC_ABORTED, "late");
+    while (hear_end(r.fd, count) != MRPC_ABORTED)
+        ;
+    atomic_store(&held.released, true);
+    open_call(r.fd, call, "echo.Echo/Unary", ping, sizeof ping, FRAME_END);
+    assert_int_equal(hear_end(r.fd, call), 0);
+    rules_tear_down(&r);
+}
+
+enum { REPLIES = 240, REPLY = 60000 }; /* more than sockets and the transport's queue take */
+
+static void answer_with_much(echo_Echo_Unary_call *call, const echo_Ping *request, void *state)
+{
+    static const uint8_t bytes[REPLY];
+    (void)request;
+    (void)state;
+    echo_Pong *pong = echo_Pong_new(echo_Echo_Unary_heap(call));
+    assert_int_equal(mrpc_bytes_set(pong, &pong->payload, bytes, sizeof bytes), 0);
+    (void)echo_Echo_Unary_reply(call, pong);
+}
+
+/* The server has looked at all that other connections have sent: it has answered two calls since. */
+static void await_server(int fd)
+{
+    static uint32_t call = 0;
+    for (int i = 0; i < 2; i++) {
+        open_call(fd, ++call, "echo.Echo/Unary", reply_ping, sizeof reply_ping, FRAME_END);
+        assert_int_equal(hear_end(fd, call), 0);
+    }
+}
+
+static void replies_that_nobody_reads_are_bounded(void **state)
+{
+    (void)state;
+    static const echo_Echo_handlers much = {.Unary = answer_with_much};
+    rules r;
+    rules_set_up(&r, &(mrpc_connection_options){.max_message = 65536, .max_held = MIB, .send_buffer = 65536});
+    assert_int_equal(mrpc_server_replace(echo_server_mrpc(r.server), &echo_Echo_service, &much, NULL, NULL, NULL), 0);
+    int another = dial_tcp(echo_server_address(r.server));
+    say_hello(another, &greeting);
+    uint32_t call = 1;
+    for (; call <= REPLIES; call++)
+        open_call(r.fd, call, "echo.Echo/Unary", reply_ping, sizeof reply_ping, FRAME_END);
+    for (; call <= REPLIES + 2; call++) { /* the first of them may be the one that goes over the bound */
+        await_server(another);
+        open_call(r.fd, call, "echo.Echo/Unary", reply_ping, sizeof reply_ping, FRAME_END);
+    }
+    await_server(another);
+    refused_for_what_is_held(r.fd, REPLIES + 2);
+    uint32_t code;
+    do { /* the refusal overtakes the replies; with each of them that is read there is more room */
+        open_call(r.fd, call, "echo.Echo/Unary", reply_ping, sizeof reply_ping, FRAME_END);
+        code = hear_end(r.fd, call++);
+        assert_true(code == 0 || code == MRPC_RESOURCE_EXHAUSTED);
+    } while (code != 0);
+    close(another);
+    rules_tear_down(&r);
+}
+
 /* --- text that no application could have sent --- */
 
 /* An item of a meta section (docs/PROTOCOL.md, section 2), in 32 bytes. */
@@ -438,7 +544,7 @@ static void *answer_calls(void *argument)
                              .size = sizeof(meta_item)};
         say(fd, &status, &fake->items[answered++]);
     }
-    while (read(fd, payload, sizeof payload) > 0)
+    while (read_some(fd, payload, sizeof payload) > 0)
         ;
     close(fd);
     return NULL;
@@ -459,8 +565,6 @@ static void start_fake(fake_server *fake, char *address, size_t size)
 static void text_of_a_server_is_checked(void **state)
 {
     const setup *how = *state;
-    if (strncmp(how->address, "tcp:", 4) != 0)
-        return; /* what comes is checked behind the transports */
     static const meta_item message = {
         .key_size = 8, .value_size = 16, .text = ":messagea\xFFz\xC3\xA9\xE2\x82. letters"};
     char address[64];
@@ -517,8 +621,6 @@ static void open_with_item(int fd, uint32_t call, const meta_item *item)
 static void metadata_of_a_client_is_checked(void **state)
 {
     const setup *how = *state;
-    if (strncmp(how->address, "tcp:", 4) != 0)
-        return; /* what comes is checked behind the transports */
     echo_server *server = start(how, how->address);
     int fd = dial_tcp(echo_server_address(server));
     say(fd, &(mrpc_frame){.type = FRAME_HELLO, .block = sizeof greeting, .size = sizeof greeting}, &greeting);
@@ -534,14 +636,17 @@ static void metadata_of_a_client_is_checked(void **state)
 
 static const named_test tests[] = {
     NAMED_TEST(who_hoards_unfinished_messages_takes_no_memory_from_others),
-    NAMED_TEST(text_of_a_server_is_checked),
-    NAMED_TEST(metadata_of_a_client_is_checked),
 };
 
+/* What they send is looked at behind the transports, so one of these is enough. */
 static const struct CMUnitTest rule_tests[] = {
+    {"text_of_a_server_is_checked", text_of_a_server_is_checked, NULL, NULL, (void *)&every_setup[0]},
+    {"metadata_of_a_client_is_checked", metadata_of_a_client_is_checked, NULL, NULL, (void *)&every_setup[0]},
     cmocka_unit_test(call_under_way_is_served_while_the_server_drains),
     cmocka_unit_test(call_after_the_clients_goaway_ends_the_connection),
     cmocka_unit_test(cancelled_calls_count_until_their_handlers_are_done),
+    cmocka_unit_test(requests_that_handlers_keep_are_bounded),
+    cmocka_unit_test(replies_that_nobody_reads_are_bounded),
 };
 
 int main(int argc, char **argv)
