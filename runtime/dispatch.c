@@ -27,15 +27,25 @@ static const char *text_of(const mrpc_incoming *incoming, size_t *size)
     return text == NULL ? "" : text;
 }
 
-/* False: something came that no application could have sent, and the call has ended. */
+/* False: it cannot be kept, and the call has ended: nothing that the peer says is dropped in silence. */
 static bool keep_meta(mrpc_call *call, const mrpc_incoming *incoming)
 {
-    const char *complaint;
-    if (incoming->header->meta == 0 ||
-        mrpc_meta_keep(&call->meta_in, (const char *)incoming->head, incoming->header->meta, &complaint) != MRPC_EPROTO)
+    const mrpc_frame *header = incoming->header;
+    const char *complaint = NULL;
+    if (header->meta == 0)
         return true;
-    mrpc_call_end(call, incoming->header->type == FRAME_STATUS, MRPC_INTERNAL,
-                  "metadata of %s came that is not valid: %s", call->method->full_name, complaint);
+    int result = mrpc_meta_keep(&call->meta_in, (const char *)incoming->head, header->meta, &complaint);
+    if (result == 0)
+        return true;
+    bool by_peer = header->type == FRAME_STATUS;
+    if (result == MRPC_EPROTO)
+        mrpc_call_end(call, by_peer, MRPC_INTERNAL, "metadata of %s came that is not valid: %s",
+                      call->method->full_name, complaint);
+    else if (result == MRPC_ELIMIT)
+        mrpc_call_end(call, by_peer, MRPC_RESOURCE_EXHAUSTED, "more than %d bytes of metadata of %s came", META_LIMIT,
+                      call->method->full_name);
+    else
+        mrpc_call_end(call, by_peer, MRPC_RESOURCE_EXHAUSTED, "no memory for metadata of %s", call->method->full_name);
     return false;
 }
 

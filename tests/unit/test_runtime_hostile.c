@@ -634,6 +634,28 @@ static void metadata_of_a_client_is_checked(void **state)
     echo_server_stop(server, 1000);
 }
 
+static void metadata_over_the_limit_is_refused(void **state)
+{
+    (void)state;
+    static char section[5120] __attribute__((aligned(8))), value[5000];
+    memset(value, 'a', sizeof value);
+    uint32_t method = (uint32_t)mrpc_meta_write(section, ":method", "echo.Echo/Both", 14, 0);
+    uint32_t item = (uint32_t)mrpc_meta_write(section + method, "key", value, sizeof value, 0);
+    mrpc_frame frame = {.size = method + item,
+                        .type = FRAME_MESSAGE,
+                        .flags = open_flags | FRAME_NOMESSAGE,
+                        .call = 1,
+                        .meta = method + item};
+    rules r;
+    rules_set_up(&r, &(mrpc_connection_options){0});
+    say(r.fd, &frame, section);
+    frame.flags = FRAME_PROTOBUF | FRAME_NOMESSAGE;
+    frame.size = frame.meta = item;
+    say(r.fd, &frame, section + method);
+    assert_int_equal(hear_status(r.fd), MRPC_RESOURCE_EXHAUSTED);
+    rules_tear_down(&r);
+}
+
 static const named_test tests[] = {
     NAMED_TEST(who_hoards_unfinished_messages_takes_no_memory_from_others),
 };
@@ -645,6 +667,7 @@ static const struct CMUnitTest rule_tests[] = {
     cmocka_unit_test(call_under_way_is_served_while_the_server_drains),
     cmocka_unit_test(call_after_the_clients_goaway_ends_the_connection),
     cmocka_unit_test(cancelled_calls_count_until_their_handlers_are_done),
+    cmocka_unit_test(metadata_over_the_limit_is_refused),
     cmocka_unit_test(requests_that_handlers_keep_are_bounded),
     cmocka_unit_test(replies_that_nobody_reads_are_bounded),
 };
