@@ -19,6 +19,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -221,6 +222,25 @@ static void surplus_descriptors_are_closed(void **state)
     run(5);
     assert_int_equal(count_descriptors(), before);
     assert_still_serving();
+}
+
+static void descriptors_that_cannot_be_taken_are_a_reason_of_their_own(void **state)
+{
+    (void)state;
+    int ends[2], descriptors[SHM_DESCRIPTORS];
+    struct rlimit before, none;
+    mrpc_shm_packet packet = shm_forged_hello();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    assert_int_equal(mrpc_shm_packet_send(ends[0], &packet, ends, 2), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int result = mrpc_shm_packet_receive(ends[1], &packet, descriptors);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(result, MRPC_ELIMIT);
+    assert_int_equal(descriptors[0], -1);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 static void a_peer_that_leaves_while_greeting_leaves_nothing(void **state)
@@ -786,6 +806,7 @@ int main(void)
         WITH_SERVER(false_greetings_are_refused_with_a_reason),
         WITH_SERVER(a_greeting_of_another_version_is_refused),
         WITH_SERVER(surplus_descriptors_are_closed),
+        WITH_SERVER(descriptors_that_cannot_be_taken_are_a_reason_of_their_own),
         WITH_SERVER(a_peer_that_leaves_while_greeting_leaves_nothing),
         WITH_SERVER(what_was_sealed_cannot_be_changed),
         WITH_SERVER(impossible_records_end_the_connection),

@@ -385,6 +385,8 @@ static void greet(mrpc_shm_connection *c)
         return;
     if (failure == MRPC_EPROTO || failure == MRPC_ENOENT)
         refuse(c, &(mrpc_error){.code = MRPC_EPROTO, .text = "shm: the greeting is not one of this version of mrpc"});
+    else if (failure == MRPC_ELIMIT)
+        refuse(c, &(mrpc_error){.code = MRPC_ELIMIT, .text = "shm: " SHM_NOT_TAKEN});
     else if (failure != 0)
         mrpc_shm_fail(c, MRPC_ECLOSED, "%s: the peer went away before it had greeted", c->base.peer);
     else

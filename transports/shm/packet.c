@@ -100,11 +100,13 @@ int mrpc_shm_packet_receive(int socket, mrpc_shm_packet *packet, int descriptors
     if (got < 0)
         return would_block(errno) ? MRPC_EAGAIN : MRPC_ESYS;
     take_descriptors(&message, descriptors);
-    if (got == sizeof *packet && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 && packet->magic == SHM_MAGIC &&
-        packet->version == SHM_VERSION) {
+    bool whole = got == sizeof *packet && (message.msg_flags & MSG_TRUNC) == 0 && packet->magic == SHM_MAGIC &&
+                 packet->version == SHM_VERSION;
+    bool all_taken = (message.msg_flags & MSG_CTRUNC) == 0;
+    if (whole && all_taken) {
         packet->text[SHM_TEXT - 1] = '\0';
         return 0;
     }
     close_all(descriptors, SHM_DESCRIPTORS);
-    return got == 1 ? MRPC_ENOENT : MRPC_EPROTO;
+    return whole ? MRPC_ELIMIT : got == 1 ? MRPC_ENOENT : MRPC_EPROTO;
 }

@@ -279,6 +279,8 @@ bool mrpc_shm_read_socket(mrpc_shm_connection *c)
             c->hung_up = true;
         else if (failure == MRPC_EPROTO)
             (void)broken(c, "a packet over the socket is malformed");
+        else if (failure == MRPC_ELIMIT)
+            (void)broken(c, SHM_NOT_TAKEN);
         else if (failure == 0)
             (void)take_packet(c, &packet, descriptors);
         /* MRPC_ENOENT: a byte that only wakes */
