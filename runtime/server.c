@@ -34,6 +34,7 @@ static void free_parts(mrpc_server *server)
     free(server);
 }
 
+static void run_stop(mrpc_engine *engine, mrpc_task *task);
 static void run_free(mrpc_engine *engine, mrpc_task *task);
 
 static int copy_text(char **copy, const char **text)
@@ -56,6 +57,7 @@ static int make(mrpc_server *server, const mrpc_server_options *options, mrpc_er
 {
     server->listeners_end = &server->listeners;
     server->free_task.run = run_free;
+    server->stop_task.run = run_stop;
     server->max_connections = options->max_connections ? options->max_connections : 10000;
     server->hello_timeout_ns = (options->hello_timeout_ms ? options->hello_timeout_ms : 10000) * UINT64_C(1000000);
     int result = mrpc_connection_options_check(&server->connection, &options->connection, error);
@@ -432,10 +434,8 @@ static void run_free(mrpc_engine *engine, mrpc_task *task)
         free_server(engine, server);
 }
 
-static void begin_free(mrpc_engine *engine, mrpc_waiter *waiter)
+static void stop_for_good(mrpc_engine *engine, mrpc_server *server)
 {
-    mrpc_server *server = ((run_wait *)waiter)->server;
-    server->freer = waiter;
     server->state = SERVER_STOPPED;
     mrpc_loop_stop(engine->loop, &server->timer);
     mrpc_server_unlisten(server);
@@ -446,11 +446,28 @@ static void begin_free(mrpc_engine *engine, mrpc_waiter *waiter)
     mrpc_engine_queue(engine, &server->free_task);
 }
 
+static void begin_free(mrpc_engine *engine, mrpc_waiter *waiter)
+{
+    mrpc_server *server = ((run_wait *)waiter)->server;
+    server->freer = waiter;
+    stop_for_good(engine, server);
+}
+
+/* In a handler: first it has to return. */
+static void run_stop(mrpc_engine *engine, mrpc_task *task)
+{
+    stop_for_good(engine, (mrpc_server *)((char *)task - offsetof(mrpc_server, stop_task)));
+}
+
 void mrpc_server_free(mrpc_server *server)
 {
     if (server == NULL || mrpc_engine_forked(engine_of(server)))
         return;
     server->hosts = mrpc_host_detach(server);
+    if (mrpc_engine_inside(engine_of(server))) {
+        mrpc_engine_queue(engine_of(server), &server->stop_task);
+        return;
+    }
     run_wait wait = {.waiter.begin = begin_free, .waiter.until = UINT64_MAX, .server = server};
     (void)!mrpc_engine_wait(engine_of(server), &wait.waiter);
 }

@@ -43,8 +43,10 @@ MRPC_API MRPC_MUST_CHECK int mrpc_server_add(mrpc_server *server, const mrpc_ser
 MRPC_API MRPC_MUST_CHECK int mrpc_server_replace(mrpc_server *server, const mrpc_service *service, const void *handlers,
                                                  void *state, void (*retired)(void *context), void *context);
 
-/* Listens at an address, as well as at those before: tcp://HOST:PORT (port 0: any), shm://NAME, sim://NAME. Errors:
- * EINVAL, EEXIST (in use), EPERM, ENOTSUP, ESYS. */
+/* Listens at an address, as well as at those before: tcp://HOST:PORT (port 0: any), shm://NAME, rdma://HOST:PORT,
+ * sim://NAME. A HOST that is a name is looked up while nothing else of the runtime runs; a numeric one is not. Errors:
+ * EINVAL (no address, not one of this host, or the server was stopped), EEXIST (in use), EPERM, ENOENT (the name is not
+ * known), ENOTSUP (no such transport here), ENOMEM, ESYS, EFORKED. */
 MRPC_API MRPC_MUST_CHECK int mrpc_server_listen(mrpc_server *server, const char *address, mrpc_error *error);
 
 /* The address that the index-th listener really has, with its port; NULL when there is none. Owned by the server. */
@@ -58,7 +60,8 @@ MRPC_API int mrpc_server_run(mrpc_server *server);
  * mrpc_server_run() return when that is done. From any thread and from signal handlers; never blocks. */
 MRPC_API void mrpc_server_stop(mrpc_server *server, uint32_t drain_ms);
 
-/* Closes what is still open and frees the server. NULL is allowed. Not from a handler. Calls that handlers have not
+/* Closes what is still open and frees the server. NULL is allowed. In a handler or callback of the same runtime it is
+ * done when that has returned. Calls that handlers have not
  * answered yet end on both sides; their memory, and with it the runtime, stays until the handlers answer, which then
  * get ECLOSED. */
 MRPC_API void mrpc_server_free(mrpc_server *server);

@@ -513,6 +513,37 @@ static void services_are_added_once(void **state)
     tear_down(&f);
 }
 
+static void free_the_server(echo_Echo_Unary_call *call, const echo_Ping *request, void *state)
+{
+    (void)request;
+    mrpc_server_free(*(mrpc_server **)state);
+    assert_int_equal(echo_Echo_Unary_reply(call, echo_Pong_new(echo_Echo_Unary_heap(call))), 0);
+}
+
+static void server_can_be_freed_in_its_handler(void **state)
+{
+    const setup *how = *state;
+    mrpc_error error;
+    mrpc_server *server;
+    char address[128];
+    bool shm = strncmp(how->address, "shm:", 4) == 0;
+    (void)snprintf(address, sizeof address, shm ? "%sfree-%d" : "%s", how->address, (int)getpid());
+    mrpc_runtime *runtime = new_runtime(how);
+    const mrpc_server_options options = {.size = sizeof options, .runtime = runtime};
+    const echo_Echo_handlers handlers = {.Unary = free_the_server};
+    assert_int_equal(mrpc_server_new(&server, &options, &error), 0);
+    assert_int_equal(echo_Echo_serve(server, &handlers, &server), 0);
+    assert_int_equal(mrpc_server_listen(server, address, &error), 0);
+    mrpc_channel *channel = new_channel(how, runtime, mrpc_server_address(server, 0));
+    const echo_Pong *pong;
+    assert_int_equal(echo_Echo_Unary(channel, &(echo_Ping){.number = 1}, &pong, NULL).code, MRPC_OK);
+    mrpc_release(pong);
+    mrpc_status status = echo_Echo_Unary(channel, &(echo_Ping){.number = 2}, NULL, NULL);
+    assert_int_equal(status.code, MRPC_UNAVAILABLE);
+    mrpc_channel_close(channel);
+    mrpc_runtime_unref(runtime);
+}
+
 /* --- answers --- */
 
 static void answer_twice(echo_Echo_Unary_call *typed, const echo_Ping *request, void *state)
@@ -701,6 +732,7 @@ int main(int argc, char **argv)
         NAMED_TEST(replies_bring_their_metadata_in_all_styles),
         NAMED_TEST(replaced_handlers_finish_their_calls_and_retire),
         NAMED_TEST(services_are_added_once),
+        NAMED_TEST(server_can_be_freed_in_its_handler),
         NAMED_TEST(second_answer_is_refused),
         NAMED_TEST(kept_request_outlives_its_call),
         NAMED_TEST(modules_are_replaced_and_rolled_back),
