@@ -89,7 +89,10 @@ static void connect_timeout(mrpc_timer *timer)
     mrpc_session *session = (mrpc_session *)((char *)timer - offsetof(mrpc_session, timer));
     mrpc_channel *channel = session->owner;
     mrpc_error reason;
-    (void)mrpc_error_set(&reason, MRPC_ETIMEDOUT, "no answer within %llu ms",
+    (void)mrpc_error_set(&reason, MRPC_ETIMEDOUT,
+                         session->state == SESSION_HELLO
+                             ? "connected, but the peer did not say HELLO within %llu ms: is it a server of mrpc?"
+                             : "no answer within %llu ms",
                          (unsigned long long)(channel->connect_timeout_ns / 1000000));
     mrpc_session_close(session, reason.text);
     lose_current(channel);

@@ -155,11 +155,12 @@ MRPC_API MRPC_MUST_CHECK int mrpc_call_open(mrpc_channel *channel, const mrpc_me
  * ELIMIT (larger than the peer accepts), ENOMEM, EDEADLK. */
 MRPC_API MRPC_MUST_CHECK int mrpc_call_send(mrpc_call *call, const void *message);
 
-/* The client sends no more messages. 0, or ECLOSED. */
+/* The client sends no more messages; saying so again does nothing. 0, or ECLOSED (the call has ended), EINVAL (of a
+ * server's side), EFORKED. */
 MRPC_API int mrpc_call_close_send(mrpc_call *call);
 
 /* Waits for the next message: 1 and *message (the caller releases it), or 0 when no more comes (mrpc_call_finish() says
- * why), or EDEADLK. */
+ * why). Errors: EDEADLK, EINVAL (not a call that blocks, or it was finished), EFORKED. */
 MRPC_API MRPC_MUST_CHECK int mrpc_call_receive(mrpc_call *call, const void **message);
 
 /* Half-closes, drops messages that were not received, waits for the end, and frees the call. NULL is allowed (status
@@ -183,14 +184,16 @@ typedef void (*mrpc_handler)(mrpc_call *call, const void *request, void *state);
  * INTERNAL or RESOURCE_EXHAUSTED instead). */
 MRPC_API int mrpc_call_reply(mrpc_call *call, void *message);
 
-/* Ends the call with a status other than OK. */
+/* Ends the call with a status other than OK; the text, which may be NULL, is cut to what a status holds. 0, or ECLOSED
+ * (it ended before), EINVAL (a client's side). From any thread. */
 MRPC_API int mrpc_call_fail(mrpc_call *call, mrpc_code code, const char *format, ...) MRPC_PRINTF(3, 4);
 
 /* Sets what happens on later events of a server-side call. `callbacks` is copied. Within the handler only, so that
- * nothing is missed. */
+ * nothing is missed, and before it answers. 0, or EINVAL (otherwise, or callbacks.size is wrong). */
 MRPC_API int mrpc_call_set_callbacks(mrpc_call *call, const mrpc_call_callbacks *callbacks, void *state);
 
-/* The request of the handler stays valid after the end of the call, until mrpc_release(). */
+/* The request of the handler stays valid after the end of the call, until mrpc_release(). From any thread; waits for the
+ * one that drives. Does nothing when the call has ended. */
 MRPC_API void mrpc_call_keep(mrpc_call *call);
 
 /* --- both sides --- */
