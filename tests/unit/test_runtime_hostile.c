@@ -656,6 +656,134 @@ static void metadata_over_the_limit_is_refused(void **state)
     rules_tear_down(&r);
 }
 
+/* --- what a peer must not do ends its connection --- */
+
+static void silent_peer_is_given_up(void **state)
+{
+    (void)state;
+    const mrpc_server_options options = {.size = sizeof options, .hello_timeout_ms = 50};
+    echo_server *server = echo_server_start("tcp://127.0.0.1:0", &options);
+    int fd = dial_tcp(echo_server_address(server));
+    hear_nothing_more(fd);
+    close(fd);
+    echo_server_stop(server, 1000);
+}
+
+static void hello_with_a_small_chunk_is_refused(void **state)
+{
+    (void)state;
+    hello small = greeting;
+    small.chunk = 32768 - 8;
+    echo_server *server = echo_server_start("tcp://127.0.0.1:0", NULL);
+    int fd = dial_tcp(echo_server_address(server));
+    say_hello(fd, &small);
+    hear_nothing_more(fd);
+    close(fd);
+    echo_server_stop(server, 1000);
+}
+
+/* Both messages come together, so that the first one cannot have been consumed when the second one is looked at. */
+static void messages_beyond_the_window_end_the_connection(void **state)
+{
+    (void)state;
+    struct {
+        mrpc_frame frame;
+        char ping[8];
+    } messages[2];
+    rules r;
+    rules_set_up(&r, &(mrpc_connection_options){.window = 8});
+    open_call(r.fd, 1, "echo.Echo/Up", reply_ping, sizeof reply_ping, 0);
+    for (int i = 0; i < 2; i++) {
+        messages[i].frame = (mrpc_frame){
+            .size = 8, .type = FRAME_MESSAGE, .flags = FRAME_PROTOBUF, .call = 1, .block = sizeof reply_ping};
+        memset(messages[i].ping, 0, sizeof messages[i].ping);
+        memcpy(messages[i].ping, reply_ping, sizeof reply_ping);
+    }
+    assert_int_equal(write(r.fd, messages, sizeof messages), sizeof messages);
+    hear_nothing_more(r.fd);
+    rules_tear_down(&r);
+}
+
+static void credit_without_end_ends_the_connection(void **state)
+{
+    (void)state;
+    rules r;
+    rules_set_up(&r, &(mrpc_connection_options){0});
+    open_call(r.fd, 1, "echo.Echo/Both", reply_ping, sizeof reply_ping, 0);
+    say(r.fd, &(mrpc_frame){.type = FRAME_CREDIT, .call = 1, .value = INT64_MAX}, NULL);
+    hear_nothing_more(r.fd);
+    rules_tear_down(&r);
+}
+
+/* Answers that are not read pile up in the socket, the transport's queue, and behind it: up to a bound. */
+static void pings_without_end_end_the_connection(void **state)
+{
+    (void)state;
+    enum { AT_ONCE = 2048, BYTES_MOST = 1 << 30 };
+    static mrpc_frame pings[AT_ONCE];
+    rules r;
+    rules_set_up(&r, &(mrpc_connection_options){0});
+    for (size_t i = 0; i < AT_ONCE; i++)
+        pings[i] = (mrpc_frame){.type = FRAME_PING, .value = i};
+    size_t said = 0;
+    ssize_t now = 0;
+    while (said < BYTES_MOST && (now = send(r.fd, pings, sizeof pings, MSG_NOSIGNAL)) > 0)
+        said += (size_t)now;
+    assert_true(now < 0 && (errno == ECONNRESET || errno == EPIPE));
+    rules_tear_down(&r);
+}
+
+/* The flags of the BIND that answers an OPEN by name with these fingerprints. */
+static unsigned hear_binding(int fd, uint32_t call, const mrpc_fingerprint *request, const mrpc_fingerprint *reply)
+{
+    char payload[65536] __attribute__((aligned(8)));
+    size_t meta = mrpc_meta_write(payload, ":method", "echo.Echo/Unary", 15, 0);
+    meta += mrpc_meta_write(payload + meta, ":request", request, sizeof *request, 0);
+    meta += mrpc_meta_write(payload + meta, ":reply", reply, sizeof *reply, 0);
+    memset(payload + meta, 0, 8);
+    mrpc_frame frame = {.size = (uint32_t)meta + 8,
+                        .type = FRAME_MESSAGE,
+                        .flags = open_flags | FRAME_END,
+                        .call = call,
+                        .block = sizeof reply_ping,
+                        .meta = (uint32_t)meta};
+    memcpy(payload + meta, reply_ping, sizeof reply_ping);
+    say(fd, &frame, payload);
+    do {
+        hear(fd, &frame, sizeof frame);
+        hear(fd, payload, frame.size);
+    } while (frame.type != FRAME_BIND || frame.call != call);
+    return frame.flags;
+}
+
+static void both_fingerprints_decide_the_encoding(void **state)
+{
+    (void)state;
+    const mrpc_method *method = &echo_Echo_methods[0];
+    mrpc_fingerprint other = {0};
+    rules r;
+    rules_set_up(&r, &(mrpc_connection_options){0});
+    assert_int_equal(
+        hear_binding(r.fd, 1, &method->request->fingerprint, &method->reply->fingerprint) & FRAME_PROTOBUF, 0);
+    assert_int_not_equal(hear_binding(r.fd, 2, &method->request->fingerprint, &other) & FRAME_PROTOBUF, 0);
+    assert_int_not_equal(hear_binding(r.fd, 3, &other, &method->reply->fingerprint) & FRAME_PROTOBUF, 0);
+    rules_tear_down(&r);
+}
+
+static void stopped_server_listens_no_more(void **state)
+{
+    (void)state;
+    mrpc_error error;
+    mrpc_server *server;
+    assert_int_equal(mrpc_server_new(&server, NULL, &error), 0);
+    assert_int_equal(mrpc_server_listen(server, "tcp://127.0.0.1:0", &error), 0);
+    mrpc_server_stop(server, 0);
+    assert_int_equal(mrpc_server_run(server), 0);
+    assert_int_equal(mrpc_server_listen(server, "tcp://127.0.0.1:0", &error), MRPC_EINVAL);
+    assert_non_null(strstr(error.text, "stopped"));
+    mrpc_server_free(server);
+}
+
 static const named_test tests[] = {
     NAMED_TEST(who_hoards_unfinished_messages_takes_no_memory_from_others),
 };
@@ -668,6 +796,13 @@ static const struct CMUnitTest rule_tests[] = {
     cmocka_unit_test(call_after_the_clients_goaway_ends_the_connection),
     cmocka_unit_test(cancelled_calls_count_until_their_handlers_are_done),
     cmocka_unit_test(metadata_over_the_limit_is_refused),
+    cmocka_unit_test(silent_peer_is_given_up),
+    cmocka_unit_test(hello_with_a_small_chunk_is_refused),
+    cmocka_unit_test(messages_beyond_the_window_end_the_connection),
+    cmocka_unit_test(credit_without_end_ends_the_connection),
+    cmocka_unit_test(pings_without_end_end_the_connection),
+    cmocka_unit_test(both_fingerprints_decide_the_encoding),
+    cmocka_unit_test(stopped_server_listens_no_more),
     cmocka_unit_test(requests_that_handlers_keep_are_bounded),
     cmocka_unit_test(replies_that_nobody_reads_are_bounded),
 };
