@@ -21,7 +21,8 @@
 #include "bench/marshal_mrpc.h"
 #include "shop.pb.h"
 
-namespace {
+namespace
+{
 
 constexpr double round_nanoseconds = 4e6;
 
@@ -141,36 +142,44 @@ std::string serialize(const google::protobuf::Message &message)
 template <class Message>
 void add_libprotobuf(std::vector<Operation> &operations, const Message &message, const std::string &bytes)
 {
-    operations.push_back({"libprotobuf encode", [&message](size_t times) {
-        static char buffer[16384];
-        for (size_t i = 0; i < times; i++) // with the size, which an array needs
-            if (!message.SerializeToArray(buffer, sizeof buffer))
-                return false;
-        return true;
-    }, {}});
-    operations.push_back({"libprotobuf decode", [&bytes](size_t times) {
-        for (size_t i = 0; i < times; i++) {
-            Message fresh;
-            if (!fresh.ParseFromString(bytes))
-                return false;
-        }
-        return true;
-    }, {}});
-    operations.push_back({"libprotobuf decode, arena", [&bytes](size_t times) {
-        for (size_t i = 0; i < times; i++) {
-            google::protobuf::Arena arena;
-            if (!google::protobuf::Arena::CreateMessage<Message>(&arena)->ParseFromString(bytes))
-                return false;
-        }
-        return true;
-    }, {}});
-    operations.push_back({"libprotobuf decode, reused", [&bytes](size_t times) {
-        static Message reused;
-        for (size_t i = 0; i < times; i++)
-            if (!reused.ParseFromString(bytes))
-                return false;
-        return true;
-    }, {}});
+    operations.push_back({"libprotobuf encode",
+                          [&message](size_t times) {
+                              static char buffer[16384];
+                              for (size_t i = 0; i < times; i++) // with the size, which an array needs
+                                  if (!message.SerializeToArray(buffer, sizeof buffer))
+                                      return false;
+                              return true;
+                          },
+                          {}});
+    operations.push_back({"libprotobuf decode",
+                          [&bytes](size_t times) {
+                              for (size_t i = 0; i < times; i++) {
+                                  Message fresh;
+                                  if (!fresh.ParseFromString(bytes))
+                                      return false;
+                              }
+                              return true;
+                          },
+                          {}});
+    operations.push_back({"libprotobuf decode, arena",
+                          [&bytes](size_t times) {
+                              for (size_t i = 0; i < times; i++) {
+                                  google::protobuf::Arena arena;
+                                  if (!google::protobuf::Arena::CreateMessage<Message>(&arena)->ParseFromString(bytes))
+                                      return false;
+                              }
+                              return true;
+                          },
+                          {}});
+    operations.push_back({"libprotobuf decode, reused",
+                          [&bytes](size_t times) {
+                              static Message reused;
+                              for (size_t i = 0; i < times; i++)
+                                  if (!reused.ParseFromString(bytes))
+                                      return false;
+                              return true;
+                          },
+                          {}});
 }
 
 template <class Message> void bench(const char *name, int rounds)

@@ -16,8 +16,9 @@
 
 #define GEN_MESSAGE_KEPT(X)                                                                                            \
     X(free)                                                                                                            \
-    X(release) X(clear) X(merge) X(hash) X(size) X(parse) X(print) X(json) X(set) X(get) X(add) X(make) X(put)         \
-        X(remove) X(find) X(has) X(name) X(entry) X(map) X(kind)
+    X(release)                                                                                                         \
+    X(clear) X(merge) X(hash) X(size) X(parse) X(print) X(json) X(set) X(get) X(add) X(make) X(put) X(remove) X(find)  \
+        X(has) X(name) X(entry) X(map) X(kind)
 
 #define GEN_ENUM_SUFFIXES(X) X(enum) X(values) X(name) X(parse)
 
@@ -25,19 +26,21 @@
 
 #define GEN_SERVICE_KEPT(X)                                                                                            \
     X(call)                                                                                                            \
-    X(calls) X(heap) X(reply) X(fail) X(method) X(new) X(free) X(name) X(channel) X(client) X(server) X(stop) X(start) \
-        X(async) X(stream)
+    X(calls)                                                                                                           \
+    X(heap) X(reply) X(fail) X(method) X(new) X(free) X(name) X(channel) X(client) X(server) X(stop) X(start) X(async) \
+        X(stream)
 
 /* Behind the name of a method: of every kind, unary, with a stream. */
-#define GEN_CALL_SUFFIXES(X) \
+#define GEN_CALL_SUFFIXES(X)                                                                                           \
     X(call)                                                                                                            \
-    X(call_callbacks) X(call_message) X(call_event) X(call_end) X(untyped) X(heap) X(reply) X(fail) X(send)            \
-        X(set_callbacks) X(handle)
+    X(call_callbacks)                                                                                                  \
+    X(call_message) X(call_event) X(call_end) X(untyped) X(heap) X(reply) X(fail) X(send) X(set_callbacks) X(handle)
 #define GEN_UNARY_SUFFIXES(X) X(callback) X(replied) X(start) X(submit) X(result)
 #define GEN_STREAM_SUFFIXES(X)                                                                                         \
     X(stream)                                                                                                          \
-    X(stream_callbacks) X(stream_message) X(stream_event) X(stream_end) X(open) X(start) X(stream_send) X(stream_close_send) X(stream_receive) X(stream_finish)        \
-        X(stream_cancel) X(stream_untyped)
+    X(stream_callbacks)                                                                                                \
+    X(stream_message) X(stream_event) X(stream_end) X(open) X(start) X(stream_send) X(stream_close_send)               \
+        X(stream_receive) X(stream_finish) X(stream_cancel) X(stream_untyped)
 
 /* Whether a name inside a message would be taken for a generated one. */
 bool names_message_suffix(const char *name);

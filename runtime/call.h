@@ -47,7 +47,8 @@ typedef struct mrpc_received {
     struct mrpc_received *next;
     const void *message;
     uint64_t bytes; /* of the window */
-    uint64_t held;  /* of session->held, until the application takes it; a request is counted up to the end of its call */
+    uint64_t
+        held; /* of session->held, until the application takes it; a request is counted up to the end of its call */
 } mrpc_received;
 
 /* A message that waits to be sent and is the runtime's own. In the arena of the message. */
@@ -107,7 +108,7 @@ struct mrpc_call {
     bool wants_room; /* the driver's thread was told EAGAIN */
     bool wait_for_ready;
     bool request_kept;
-    bool reply_waits; /* server: the reply is counted in `held` */
+    bool reply_waits;              /* server: the reply is counted in `held` */
     bool has_callbacks;            /* server: on_end is the last that the handler's side hears */
     _Atomic uint32_t queued_sends; /* messages that other threads left and the driver has not sent */
     _Atomic int64_t send_window;   /* bytes; written by the driver */

@@ -55,8 +55,8 @@ struct mrpc_server {
     mrpc_timer timer;  /* of draining and lingering */
     uint64_t deadline; /* of a server that stops: when drain_ms are over */
     mrpc_signal signal;
-    _Atomic uint64_t stop; /* 0, or 1 + drain_ms that mrpc_server_stop() asked for */
-    mrpc_waiter *runners;  /* mrpc_server_run() */
+    _Atomic uint64_t stop;          /* 0, or 1 + drain_ms that mrpc_server_stop() asked for */
+    mrpc_waiter *runners;           /* mrpc_server_run() */
     mrpc_task stop_task, free_task; /* mrpc_server_free(), in a handler; and what is left of it when tasks have run */
     mrpc_waiter *freer;
     struct mrpc_host *hosts; /* service modules, once the server is being freed */

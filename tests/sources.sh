@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# sources.sh - what the sources promise as text: a licence line each, and folders that use only those above them
+# sources.sh - what the sources promise as text: a licence line each, lines of at most 120 columns, and folders that use only
+# those above them
 set -u
 cd "$top_srcdir" || exit 99
 failures=0
@@ -17,6 +18,11 @@ files="$(find include $folders m4 packaging -type f \( -name '*.[ch]' -o -name '
     configure.ac Makefile.am bootstrap check quickstart"
 for file in $files; do
     head -n 5 "$file" | grep -q 'SPDX-License-Identifier: BSD-2-Clause' || fail "$file has no SPDX line"
+done
+
+for file in $(find include $folders -type f \( -name '*.[ch]' -o -name '*.cc' \) ! -path '*/golden/*'); do
+    long=$(grep -nE '^.{121,}' "$file" | cut -d : -f 1 | tr '\n' ' ')
+    [ -z "$long" ] || fail "$file has lines of more than 120 columns: $long"
 done
 
 below=

@@ -51,16 +51,17 @@ static void print_usage(FILE *out)
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         fprintf(out, "  %-9s %-8s %s\n", commands[i].name, commands[i].argument != NULL ? commands[i].argument : "",
                 commands[i].help);
-    fputs("\n"
-          "  -s, --socket SOCKET  the program's control socket, or a folder with the only one (default: the environment\n"
-          "                       variable MRPC_CONTROL)\n"
-          "  -j, --json           rows as JSON objects\n"
-          "  -h, --help           this text\n"
-          "  -V, --version        the version\n"
-          "\n"
-          "Exit status: 0 done, 1 refused by the program or something is missing, 2 wrong usage, 3 no program was "
-          "reached.\n",
-          out);
+    fputs(
+        "\n"
+        "  -s, --socket SOCKET  the program's control socket, or a folder with the only one (default: the environment\n"
+        "                       variable MRPC_CONTROL)\n"
+        "  -j, --json           rows as JSON objects\n"
+        "  -h, --help           this text\n"
+        "  -V, --version        the version\n"
+        "\n"
+        "Exit status: 0 done, 1 refused by the program or something is missing, 2 wrong usage, 3 no program was "
+        "reached.\n",
+        out);
 }
 
 /* --- talking --- */

@@ -28,16 +28,18 @@
 extern "C" {
 #endif
 
-/* ASCII or binary (key ends in "-bin") metadata. Keys have the characters a-z, 0-9, '-', '_' and '.'; other values than binary ones are printable ASCII.
- * What comes is checked as what is sent: a call that brings anything else ends with INTERNAL. All of a call's metadata: at most 8 KiB. */
+/* ASCII or binary (key ends in "-bin") metadata. Keys have the characters a-z, 0-9, '-', '_' and '.'; other values than
+ * binary ones are printable ASCII. What comes is checked as what is sent: a call that brings anything else ends with
+ * INTERNAL. All of a call's metadata: at most 8 KiB. */
 typedef struct mrpc_metadata {
     const char *key;
     const void *value;
     size_t size;
 } mrpc_metadata;
 
-/* All metadata of one direction of a call, in the order in which it came; a key may be there several times. Keys end with a NUL, and so do
- * values, not counted in their size. The owner frees it, with all that it points to, with mrpc_metadata_list_free(). */
+/* All metadata of one direction of a call, in the order in which it came; a key may be there several times. Keys end
+ * with a NUL, and so do values, not counted in their size. The owner frees it, with all that it points to, with
+ * mrpc_metadata_list_free(). */
 typedef struct mrpc_metadata_list {
     const mrpc_metadata *items;
     size_t count;
@@ -62,10 +64,10 @@ typedef struct mrpc_call_options {
                                                 UNAVAILABLE while there is none */
     const mrpc_metadata *metadata MRPC_ZERO; /* sent with the call; borrowed until the call is begun */
     size_t metadata_count MRPC_ZERO;
-    mrpc_metadata_list **received MRPC_ZERO; /* unary calls: *received is NULL from the beginning, and when the call has ended the headers
-                                                and trailers that came from the server, for the caller to free; NULL when none came (or
-                                                no memory was left for them). Set before the callback runs, or the event is in the
-                                                queue. Streams have mrpc_call_copy_metadata() instead, and refuse it */
+    /* Unary calls: *received is NULL from the beginning, and when the call has ended the headers and trailers that came
+     * from the server, for the caller to free; NULL when none came (or no memory was left for them). Set before the
+     * callback runs, or the event is in the queue. Streams have mrpc_call_copy_metadata() instead, and refuse it. */
+    mrpc_metadata_list **received MRPC_ZERO;
 } mrpc_call_options;
 
 /* Options for one call, in place: MRPC_CALL_OPTIONS(.timeout_ms = 500). They last as long as the call of the function
@@ -192,8 +194,8 @@ MRPC_API int mrpc_call_fail(mrpc_call *call, mrpc_code code, const char *format,
  * nothing is missed, and before it answers. 0, or EINVAL (otherwise, or callbacks.size is wrong). */
 MRPC_API int mrpc_call_set_callbacks(mrpc_call *call, const mrpc_call_callbacks *callbacks, void *state);
 
-/* The request of the handler stays valid after the end of the call, until mrpc_release(). From any thread; waits for the
- * one that drives. Does nothing when the call has ended. */
+/* The request of the handler stays valid after the end of the call, until mrpc_release(). From any thread; waits for
+ * the one that drives. Does nothing when the call has ended. */
 MRPC_API void mrpc_call_keep(mrpc_call *call);
 
 /* --- both sides --- */
@@ -214,9 +216,11 @@ MRPC_API const mrpc_method *mrpc_call_method(const mrpc_call *call);
 /* Whether the call has ended meanwhile, for handlers that work long. */
 MRPC_API bool mrpc_call_is_cancelled(const mrpc_call *call);
 
-/* The first value that the peer sent with a key, or NULL; valid until the call ends. Client: of the headers and trailers. */
+/* The first value that the peer sent with a key, or NULL; valid until the call ends. Client: of the headers and
+ * trailers. */
 MRPC_API const void *mrpc_call_get_metadata(const mrpc_call *call, const char *key, size_t *size);
-/* All that get_metadata() looks into, as it is now, for the caller to free; NULL when none came or memory is exhausted. */
+/* All that get_metadata() looks into, as it is now, for the caller to free; NULL when none came or memory is exhausted.
+ */
 MRPC_API MRPC_MUST_CHECK mrpc_metadata_list *mrpc_call_copy_metadata(const mrpc_call *call);
 /* Server: adds a header (before the first message) or trailer for the client. EINVAL, ELIMIT, ECLOSED, ENOMEM. */
 MRPC_API int mrpc_call_add_metadata(mrpc_call *call, const mrpc_metadata *metadata);

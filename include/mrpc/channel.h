@@ -19,55 +19,56 @@ typedef struct mrpc_channel mrpc_channel;
 
 /* What a connection is allowed and how it behaves; for channels and servers alike. Zero means the default. */
 typedef struct mrpc_connection_options {
-    size_t size;                   /* sizeof(mrpc_connection_options) */
-    uint64_t max_message;          /* bytes of one received message; default 64 MiB */
-    uint64_t max_unfinished;       /* bytes of messages that have begun to come and are not complete, all of a connection's together;
-                                      default 256 MiB, or max_message where that is more. The peer keeps to it and begins no further
-                                      message beyond it; if it does not, the message is refused and its call ends */
-    uint64_t max_held;             /* server: bytes of a connection's requests and stream messages that the application is not done
-                                      with, and of replies that the peer does not take, all together; beyond it calls are refused
-                                      with RESOURCE_EXHAUSTED; at least max_message; default 256 MiB, or max_message where that is
-                                      more */
-    uint32_t max_calls;            /* open at once on a connection, as accepted from the peer; those that it cancelled count until
-                                      their handlers are done; default 4,096 */
-    uint64_t window;               /* bytes in flight of each stream direction; default 1 MiB */
-    uint32_t chunk;                /* largest frame payload, bytes, 32 KiB to 16 MiB; default 64 KiB */
-    const char *congestion;        /* tcp: congestion control, e.g. "cubic"; NULL: the host's default */
-    uint32_t send_buffer;          /* tcp: SO_SNDBUF, bytes; 0: the kernel's choice */
-    uint32_t receive_buffer;       /* tcp: SO_RCVBUF */
+    size_t size;          /* sizeof(mrpc_connection_options) */
+    uint64_t max_message; /* bytes of one received message; default 64 MiB */
+    /* Bytes of messages that have begun to come and are not complete, all of a connection's together; default 256 MiB,
+     * or max_message where that is more. The peer keeps to it and begins no further message beyond it; if it does not,
+     * the message is refused and its call ends. */
+    uint64_t max_unfinished;
+    /* Server: bytes of a connection's requests and stream messages that the application is not done with, and of
+     * replies that the peer does not take, all together; beyond it calls are refused with RESOURCE_EXHAUSTED. At least
+     * max_message; default 256 MiB, or max_message where that is more. */
+    uint64_t max_held;
+    uint32_t max_calls; /* open at once on a connection, as accepted from the peer; those that it cancelled count until
+                           their handlers are done; default 4,096 */
+    uint64_t window;    /* bytes in flight of each stream direction; default 1 MiB */
+    uint32_t chunk;     /* largest frame payload, bytes, 32 KiB to 16 MiB; default 64 KiB */
+    const char *congestion;  /* tcp: congestion control, e.g. "cubic"; NULL: the host's default */
+    uint32_t send_buffer;    /* tcp: SO_SNDBUF, bytes; 0: the kernel's choice */
+    uint32_t receive_buffer; /* tcp: SO_RCVBUF */
     uint32_t unsent; /* tcp: TCP_NOTSENT_LOWAT, bytes that may wait in the socket until the network takes them: a small
                         frame waits behind no more than these and what is under way; 4 KiB to 1 GiB, default 256 KiB */
-    uint32_t keepalive_s; /* tcp: idle seconds before probes, at most 32,767; 0: the kernel's default, no probes */
-    uint32_t busy_poll_us;         /* tcp: SO_BUSY_POLL, at most 1,000,000; more than the host's default (sysctl
-                                      net.core.busy_read) takes CAP_NET_ADMIN */
-    const char *source;            /* tcp, client: numeric source address */
-    uint64_t zero_copy;            /* tcp: MSG_ZEROCOPY for payloads from so many bytes on; 0: never */
-    uint64_t shm_data;             /* shm: bytes of the ring's data area each way; default 4 MiB */
-    uint64_t shm_references;       /* shm: bytes that may be out by reference; default 256 MiB */
-    bool shm_copy;                 /* shm: copy referenced payloads in, so that they can't change under the reader */
-    uint32_t rdma_window;          /* rdma: receive buffers for the peer's messages, 1 to 1,024; default 16 */
-    uint32_t rdma_buffer;          /* rdma: bytes of each of them, 1 KiB to 32 KiB, a multiple of 8; default 8 KiB */
-    uint32_t rdma_segments; /* rdma: segments of a work request, 2 to 16; default 8; lowered to what the device has */
-    uint32_t rdma_retry; /* rdma: times that a message is sent again before the connection has failed, 1 to 6;
-                            default 6 */
+    uint32_t keepalive_s;    /* tcp: idle seconds before probes, at most 32,767; 0: the kernel's default, no probes */
+    uint32_t busy_poll_us;   /* tcp: SO_BUSY_POLL, at most 1,000,000; more than the host's default (sysctl
+                                net.core.busy_read) takes CAP_NET_ADMIN */
+    const char *source;      /* tcp, client: numeric source address */
+    uint64_t zero_copy;      /* tcp: MSG_ZEROCOPY for payloads from so many bytes on; 0: never */
+    uint64_t shm_data;       /* shm: bytes of the ring's data area each way; default 4 MiB */
+    uint64_t shm_references; /* shm: bytes that may be out by reference; default 256 MiB */
+    bool shm_copy;           /* shm: copy referenced payloads in, so that they can't change under the reader */
+    uint32_t rdma_window;    /* rdma: receive buffers for the peer's messages, 1 to 1,024; default 16 */
+    uint32_t rdma_buffer;    /* rdma: bytes of each of them, 1 KiB to 32 KiB, a multiple of 8; default 8 KiB */
+    uint32_t rdma_segments;  /* rdma: segments of a work request, 2 to 16; default 8; lowered to what the device has */
+    uint32_t rdma_retry;     /* rdma: times that a message is sent again before the connection has failed, 1 to 6;
+                                default 6 */
     uint32_t rdma_rnr_retry; /* rdma: the same when the peer has no buffer, which does not happen between mrpc's
                                 peers */
     bool rdma_retry_forever; /* rdma: 7 for both, which some devices take for ever: a dead peer may never be noticed */
-    bool rdma_no_inline;           /* rdma: do without inline sends, as a device without them does */
+    bool rdma_no_inline;     /* rdma: do without inline sends, as a device without them does */
 } mrpc_connection_options;
 
 /* Options of a channel. Zero means the default. */
 typedef struct mrpc_channel_options {
-    size_t size;                     /* sizeof(mrpc_channel_options) */
-    mrpc_runtime *runtime;           /* NULL: a runtime of its own with default options */
-    uint64_t timeout_ms;             /* of calls that name none; 0: none */
-    uint32_t connect_timeout_ms;     /* of one attempt; default 20,000 */
-    uint32_t backoff_min_ms;         /* before the second attempt; default 100; grows by 1.6 with 20 % of jitter */
-    uint32_t backoff_max_ms;         /* default 30,000 */
-    uint32_t max_pending;            /* calls begun and not ended; default 65,536 */
+    size_t size;                 /* sizeof(mrpc_channel_options) */
+    mrpc_runtime *runtime;       /* NULL: a runtime of its own with default options */
+    uint64_t timeout_ms;         /* of calls that name none; 0: none */
+    uint32_t connect_timeout_ms; /* of one attempt; default 20,000 */
+    uint32_t backoff_min_ms;     /* before the second attempt; default 100; grows by 1.6 with 20 % of jitter */
+    uint32_t backoff_max_ms;     /* default 30,000 */
+    uint32_t max_pending;        /* calls begun and not ended; default 65,536 */
     mrpc_connection_options connection;
-    size_t heap_limit;               /* bytes of the heap for requests, mrpc_channel_heap(); default 1 GiB; addresses are reserved for
-                                        them at once */
+    size_t heap_limit; /* bytes of the heap for requests, mrpc_channel_heap(); default 1 GiB; addresses are reserved for
+                          them at once */
 } mrpc_channel_options;
 
 /* A channel to `address`: tcp://HOST:PORT, shm://NAME, rdma://HOST:PORT, sim://NAME. `options` may be NULL. Does not

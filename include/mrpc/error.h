@@ -19,23 +19,23 @@ extern "C" {
 #endif
 
 /* X(name, value, "what it means"): the one table behind the enum and mrpc_strerror(). */
-#define MRPC_ERROR_TABLE(X)                                                   \
-    X(EINVAL, -1, "invalid argument")                                         \
-    X(ENOMEM, -2, "out of memory, or a heap reached its limit")               \
-    X(ELIMIT, -3, "a configured limit was reached")                           \
-    X(EFORMAT, -4, "malformed input")                                         \
-    X(ENOTSUP, -5, "not supported")                                           \
-    X(ENOENT, -6, "no such thing")                                            \
-    X(EEXIST, -7, "it exists already")                                        \
-    X(EPERM, -8, "not allowed")                                               \
-    X(ESYS, -9, "a system call failed; system_errno says how")                \
-    X(ECLOSED, -10, "closed, or being shut down")                             \
-    X(EAGAIN, -11, "would block; try again when told")                        \
-    X(ETIMEDOUT, -12, "timed out")                                            \
-    X(EPROTO, -13, "the peer broke the protocol")                             \
-    X(EMISMATCH, -14, "versions or fingerprints differ")                      \
-    X(EMODULE, -15, "a module was refused")                                   \
-    X(EDEADLK, -16, "would wait for itself")                                  \
+#define MRPC_ERROR_TABLE(X)                                                                                            \
+    X(EINVAL, -1, "invalid argument")                                                                                  \
+    X(ENOMEM, -2, "out of memory, or a heap reached its limit")                                                        \
+    X(ELIMIT, -3, "a configured limit was reached")                                                                    \
+    X(EFORMAT, -4, "malformed input")                                                                                  \
+    X(ENOTSUP, -5, "not supported")                                                                                    \
+    X(ENOENT, -6, "no such thing")                                                                                     \
+    X(EEXIST, -7, "it exists already")                                                                                 \
+    X(EPERM, -8, "not allowed")                                                                                        \
+    X(ESYS, -9, "a system call failed; system_errno says how")                                                         \
+    X(ECLOSED, -10, "closed, or being shut down")                                                                      \
+    X(EAGAIN, -11, "would block; try again when told")                                                                 \
+    X(ETIMEDOUT, -12, "timed out")                                                                                     \
+    X(EPROTO, -13, "the peer broke the protocol")                                                                      \
+    X(EMISMATCH, -14, "versions or fingerprints differ")                                                               \
+    X(EMODULE, -15, "a module was refused")                                                                            \
+    X(EDEADLK, -16, "would wait for itself")                                                                           \
     X(EFORKED, -17, "the runtime belongs to the parent process")
 
 enum mrpc_errno {
@@ -65,6 +65,7 @@ MRPC_API int mrpc_error_set(mrpc_error *error, int code, const char *format, ...
 MRPC_API int mrpc_error_system(mrpc_error *error, int system_errno, const char *format, ...) MRPC_PRINTF(3, 4);
 
 /* X(name, value): gRPC's status codes. */
+/* clang-format off */
 #define MRPC_STATUS_TABLE(X)                                                  \
     X(OK, 0) X(CANCELLED, 1) X(UNKNOWN, 2) X(INVALID_ARGUMENT, 3)             \
     X(DEADLINE_EXCEEDED, 4) X(NOT_FOUND, 5) X(ALREADY_EXISTS, 6)              \
@@ -72,6 +73,7 @@ MRPC_API int mrpc_error_system(mrpc_error *error, int system_errno, const char *
     X(FAILED_PRECONDITION, 9) X(ABORTED, 10) X(OUT_OF_RANGE, 11)              \
     X(UNIMPLEMENTED, 12) X(INTERNAL, 13) X(UNAVAILABLE, 14)                   \
     X(DATA_LOSS, 15) X(UNAUTHENTICATED, 16)
+/* clang-format on */
 
 typedef enum mrpc_code {
 #define MRPC_STATUS_ENUM(name, value) MRPC_##name = value,
@@ -79,8 +81,9 @@ typedef enum mrpc_code {
 #undef MRPC_STATUS_ENUM
 } mrpc_code;
 
-/* The outcome of a call. A plain value: owns nothing, may be copied and dropped. The message may be the peer's: what was not UTF-8 in it
- * is a question mark, but control characters are as the peer sent them, so that it is not for a terminal as it stands. */
+/* The outcome of a call. A plain value: owns nothing, may be copied and dropped. The message may be the peer's: what
+ * was not UTF-8 in it is a question mark, but control characters are as the peer sent them, so that it is not for a
+ * terminal as it stands. */
 typedef struct mrpc_status {
     mrpc_code code;
     char message[252]; /* UTF-8, NUL-terminated; empty when code is MRPC_OK; cut at a character when longer */

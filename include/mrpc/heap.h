@@ -34,18 +34,18 @@ typedef struct mrpc_arena mrpc_arena;
 
 /* Options of a heap. Zero means the default, so that `{ .size = sizeof(mrpc_heap_options) }` is one. */
 typedef struct mrpc_heap_options {
-    size_t size;          /* sizeof(mrpc_heap_options) of the caller */
-    size_t limit;         /* most bytes of segments; default 1 GiB; rounded up to whole segments */
-    size_t segment_size;  /* bytes; a power of two from 1 MiB to 1 GiB; default 4 MiB, less under a smaller limit,
-                             and more where a heap would have more than 256 segments (each is a file descriptor).
-                             A larger allocation takes several adjacent segments. */
-    bool huge_pages;      /* ask for huge pages of 2 MiB; falls back silently, see mrpc_heap_stats.huge */
-    const char *name;     /* shown by tools and in /proc/PID/maps; at most 63 bytes; copied; default "mrpc" */
+    size_t size;         /* sizeof(mrpc_heap_options) of the caller */
+    size_t limit;        /* most bytes of segments; default 1 GiB; rounded up to whole segments */
+    size_t segment_size; /* bytes; a power of two from 1 MiB to 1 GiB; default 4 MiB, less under a smaller limit,
+                            and more where a heap would have more than 256 segments (each is a file descriptor).
+                            A larger allocation takes several adjacent segments. */
+    bool huge_pages;     /* ask for huge pages of 2 MiB; falls back silently, see mrpc_heap_stats.huge */
+    const char *name;    /* shown by tools and in /proc/PID/maps; at most 63 bytes; copied; default "mrpc" */
 } mrpc_heap_options;
 
 /* Counters of a heap; a snapshot, each consistent in itself. */
 typedef struct mrpc_heap_stats {
-    uint64_t allocations;     /* since the heap was made */
+    uint64_t allocations; /* since the heap was made */
     uint64_t frees;
     uint64_t failures;        /* allocations that were refused */
     uint64_t bad_frees;       /* frees of what was not a live allocation, which were ignored: a bug of the caller */
@@ -53,10 +53,10 @@ typedef struct mrpc_heap_stats {
     uint64_t bytes_committed; /* of segments */
     uint64_t bytes_limit;
     uint32_t segments;
-    uint32_t held;            /* allocations that a transport still reads */
-    int refused_errno;        /* why the system last refused to give a heap more memory; 0: it never did */
-    bool huge;                /* all segments are in the huge pages that the administrator set aside; transparent
-                                 huge pages, which are asked for otherwise, do not show here */
+    uint32_t held;     /* allocations that a transport still reads */
+    int refused_errno; /* why the system last refused to give a heap more memory; 0: it never did */
+    bool huge;         /* all segments are in the huge pages that the administrator set aside; transparent
+                          huge pages, which are asked for otherwise, do not show here */
 } mrpc_heap_stats;
 
 /* Makes a heap. `options` may be NULL. The caller owns *heap and drops it with mrpc_heap_unref().

@@ -60,11 +60,11 @@ typedef struct mrpc_bytes {
 } mrpc_bytes;
 
 /* Repeated fields. Generated lists of messages have the same three members with `Message **data`. */
-#define MRPC_LIST(type, name)                                                                                     \
-    typedef struct name {                                                                                         \
-        type *data;      /* NULL when size is 0 and nothing was ever added */                                     \
-        size_t size;     /* elements */                                                                           \
-        size_t capacity; /* elements that there is room for; 0 in received messages */                            \
+#define MRPC_LIST(type, name)                                                                                          \
+    typedef struct name {                                                                                              \
+        type *data;      /* NULL when size is 0 and nothing was ever added */                                          \
+        size_t size;     /* elements */                                                                                \
+        size_t capacity; /* elements that there is room for; 0 in received messages */                                 \
     } name
 
 MRPC_LIST(bool, mrpc_bool_list);
@@ -85,9 +85,24 @@ typedef struct mrpc_file mrpc_file;
 
 /* Numbered as FieldDescriptorProto.Type in descriptor.proto. */
 typedef enum mrpc_field_type {
-    MRPC_TYPE_DOUBLE = 1, MRPC_TYPE_FLOAT, MRPC_TYPE_INT64, MRPC_TYPE_UINT64, MRPC_TYPE_INT32, MRPC_TYPE_FIXED64,
-    MRPC_TYPE_FIXED32, MRPC_TYPE_BOOL, MRPC_TYPE_STRING, MRPC_TYPE_GROUP, MRPC_TYPE_MESSAGE, MRPC_TYPE_BYTES,
-    MRPC_TYPE_UINT32, MRPC_TYPE_ENUM, MRPC_TYPE_SFIXED32, MRPC_TYPE_SFIXED64, MRPC_TYPE_SINT32, MRPC_TYPE_SINT64
+    MRPC_TYPE_DOUBLE = 1,
+    MRPC_TYPE_FLOAT,
+    MRPC_TYPE_INT64,
+    MRPC_TYPE_UINT64,
+    MRPC_TYPE_INT32,
+    MRPC_TYPE_FIXED64,
+    MRPC_TYPE_FIXED32,
+    MRPC_TYPE_BOOL,
+    MRPC_TYPE_STRING,
+    MRPC_TYPE_GROUP,
+    MRPC_TYPE_MESSAGE,
+    MRPC_TYPE_BYTES,
+    MRPC_TYPE_UINT32,
+    MRPC_TYPE_ENUM,
+    MRPC_TYPE_SFIXED32,
+    MRPC_TYPE_SFIXED64,
+    MRPC_TYPE_SINT32,
+    MRPC_TYPE_SINT64
 } mrpc_field_type;
 
 /* How a field is held in the struct. */
@@ -107,7 +122,7 @@ typedef struct mrpc_field {
     uint8_t type;      /* mrpc_field_type */
     uint8_t kind;      /* mrpc_field_kind */
     uint16_t flags;    /* MRPC_FIELD_PACKED and the like */
-    const mrpc_type *message;   /* MESSAGE, and the entry type of MAP */
+    const mrpc_type *message;     /* MESSAGE, and the entry type of MAP */
     const mrpc_enum *enumeration; /* ENUM */
 } mrpc_field;
 
@@ -135,7 +150,7 @@ struct mrpc_type {
     uint32_t size;       /* sizeof the struct */
     const char *name;    /* full name, "package.Outer.Inner" */
     const mrpc_file *file;
-    uint32_t codec;      /* index of its codec in the marshal module of its file */
+    uint32_t codec; /* index of its codec in the marshal module of its file */
     uint32_t field_count;
     const mrpc_field *fields; /* by number */
     mrpc_fingerprint fingerprint;
@@ -159,12 +174,12 @@ struct mrpc_module;
 struct mrpc_file {
     uint32_t table_size;
     uint32_t type_count;
-    const char *name;               /* "examples/kv.proto" as protoc was given it */
-    const mrpc_type *const *types;  /* in the order of the schema, nested ones after their parent */
-    const struct mrpc_module *linked; /* marshal module linked into the program, or NULL */
-    mrpc_fingerprint fingerprint;   /* of all types of the module */
-    const uint8_t *descriptor;      /* the file as a FileDescriptorProto, without source locations */
-    size_t descriptor_size;         /* bytes */
+    const char *name;                     /* "examples/kv.proto" as protoc was given it */
+    const mrpc_type *const *types;        /* in the order of the schema, nested ones after their parent */
+    const struct mrpc_module *linked;     /* marshal module linked into the program, or NULL */
+    mrpc_fingerprint fingerprint;         /* of all types of the module */
+    const uint8_t *descriptor;            /* the file as a FileDescriptorProto, without source locations */
+    size_t descriptor_size;               /* bytes */
     const mrpc_file *const *dependencies; /* its imports, in their order; NULL for one that the program does not have
                                              because nothing of it is used but options */
     size_t dependency_count;
@@ -224,10 +239,9 @@ static inline int mrpc_list_refusal(const void *owner)
 
 /* Appends a value: `if (mrpc_list_append(message, &message->numbers, 7) != 0) …`. Evaluates its arguments more than
  * once. */
-#define mrpc_list_append(owner, list, value)                                                                      \
-    ((list)->size < (list)->capacity ||                                                                           \
-             mrpc_list_reserve((owner), (list), sizeof *(list)->data, 1) == 0                                     \
-         ? ((void)((list)->data[(list)->size++] = (value)), 0)                                                    \
+#define mrpc_list_append(owner, list, value)                                                                           \
+    ((list)->size < (list)->capacity || mrpc_list_reserve((owner), (list), sizeof *(list)->data, 1) == 0               \
+         ? ((void)((list)->data[(list)->size++] = (value)), 0)                                                         \
          : mrpc_list_refusal(owner))
 
 /* Appends a copy of a string. */

@@ -44,24 +44,26 @@ typedef enum mrpc_poller {
 
 /* Options of a runtime. Zero means the default. */
 typedef struct mrpc_runtime_options {
-    size_t size;             /* sizeof(mrpc_runtime_options) */
-    mrpc_poller poller;      /* the environment variable MRPC_POLLER (io_uring, epoll) decides when this is AUTO */
-    bool thread;             /* the runtime owns a thread that drives it all the time */
-    uint32_t spin_us; /* how long to spin after the last event before sleeping in the kernel, µs; default 20; at most
-                         1,000,000. Spinning stops by itself while gaps are longer than that */
-    bool no_spin;            /* sleep at once */
-    size_t heap_limit;       /* bytes of the heap for messages that are received; default 1 GiB */
-    const char *control;     /* path of a Unix socket for mrpcctl, owner-only, served by a thread of its own; one that another runtime
-                                has is an error. "": none. NULL: MRPC_CONTROL from the environment, or none: that may be a path,
-                                which the first runtime that is made there gets while the others go without, or a folder, in which
-                                each runtime gets a socket PID-N.sock */
-    const char *module_path; /* folders with marshal modules, separated by ':'; NULL: MRPC_MODULE_PATH from the environment, then the
-                                folder of the executable, then the library's module folder */
-    bool stamps;             /* ask peers for the stamp of the marshal build that wrote each message; for tests and debugging;
-                                also MRPC_STAMPS=1 */
-    uint64_t simulation_seed;/* of MRPC_POLLER_SIMULATED */
-    size_t reply_heap_limit; /* bytes of the heap for messages of server-side calls, mrpc_call_heap(); default 1 GiB. A heap
-                                reserves addresses for its limit, which counts against RLIMIT_AS, and commits memory when it is used */
+    size_t size;        /* sizeof(mrpc_runtime_options) */
+    mrpc_poller poller; /* the environment variable MRPC_POLLER (io_uring, epoll) decides when this is AUTO */
+    bool thread;        /* the runtime owns a thread that drives it all the time */
+    uint32_t spin_us;   /* how long to spin after the last event before sleeping in the kernel, µs; default 20; at most
+                           1,000,000. Spinning stops by itself while gaps are longer than that */
+    bool no_spin;       /* sleep at once */
+    size_t heap_limit;  /* bytes of the heap for messages that are received; default 1 GiB */
+    /* Path of a Unix socket for mrpcctl, owner-only, served by a thread of its own; one that another runtime has is an
+     * error. "": none. NULL: MRPC_CONTROL from the environment, or none: that may be a path, which the first runtime
+     * that is made there gets while the others go without, or a folder, in which each runtime gets a socket
+     * PID-N.sock. */
+    const char *control;
+    const char *module_path; /* folders with marshal modules, separated by ':'; NULL: MRPC_MODULE_PATH from the
+                                environment, then the folder of the executable, then the library's module folder */
+    bool stamps; /* ask peers for the stamp of the marshal build that wrote each message; for tests and debugging;
+                    also MRPC_STAMPS=1 */
+    uint64_t simulation_seed; /* of MRPC_POLLER_SIMULATED */
+    size_t reply_heap_limit;  /* bytes of the heap for messages of server-side calls, mrpc_call_heap(); default 1 GiB. A
+                                 heap reserves addresses for its limit, which counts against RLIMIT_AS, and commits
+                                 memory when it is used */
 } mrpc_runtime_options;
 
 /* Makes a runtime; `options` may be NULL. The caller drops it with mrpc_runtime_unref(); channels and servers keep
@@ -87,25 +89,25 @@ MRPC_API void mrpc_runtime_wake(mrpc_runtime *runtime);
 MRPC_API uint64_t mrpc_runtime_now(const mrpc_runtime *runtime);
 
 /* Counters since the runtime was made. X(name, "help"). A snapshot; each is consistent in itself. */
-#define MRPC_COUNTER_TABLE(X)                                                                                     \
-    X(calls_started, "calls begun by this side")                                                                  \
-    X(calls_accepted, "calls begun by peers")                                                                     \
-    X(calls_ended, "calls that have ended, both sides")                                                           \
-    X(calls_failed, "calls that ended with a status other than OK")                                               \
-    X(messages_sent, "messages handed to a transport")                                                            \
-    X(messages_received, "messages handed to the application")                                                    \
-    X(bytes_sent, "bytes handed to a transport")                                                                  \
-    X(bytes_received, "bytes taken from a transport")                                                             \
-    X(bytes_copied_out, "payload bytes copied in user space on the way out")                                      \
-    X(bytes_copied_in, "payload bytes copied in user space on the way in")                                        \
-    X(bytes_referenced, "payload bytes sent from where they lay")                                                 \
-    X(system_calls_send, "send, sendmsg")                                                                         \
-    X(system_calls_receive, "recv")                                                                               \
-    X(system_calls_wait, "io_uring_enter, epoll_wait")                                                            \
-    X(wakeups_sent, "times another thread or process was woken")                                                  \
-    X(connections_opened, "connections that were established")                                                    \
-    X(connections_closed, "connections that have ended")                                                          \
-    X(module_swaps, "marshal modules that were replaced")                                                         \
+#define MRPC_COUNTER_TABLE(X)                                                                                          \
+    X(calls_started, "calls begun by this side")                                                                       \
+    X(calls_accepted, "calls begun by peers")                                                                          \
+    X(calls_ended, "calls that have ended, both sides")                                                                \
+    X(calls_failed, "calls that ended with a status other than OK")                                                    \
+    X(messages_sent, "messages handed to a transport")                                                                 \
+    X(messages_received, "messages handed to the application")                                                         \
+    X(bytes_sent, "bytes handed to a transport")                                                                       \
+    X(bytes_received, "bytes taken from a transport")                                                                  \
+    X(bytes_copied_out, "payload bytes copied in user space on the way out")                                           \
+    X(bytes_copied_in, "payload bytes copied in user space on the way in")                                             \
+    X(bytes_referenced, "payload bytes sent from where they lay")                                                      \
+    X(system_calls_send, "send, sendmsg")                                                                              \
+    X(system_calls_receive, "recv")                                                                                    \
+    X(system_calls_wait, "io_uring_enter, epoll_wait")                                                                 \
+    X(wakeups_sent, "times another thread or process was woken")                                                       \
+    X(connections_opened, "connections that were established")                                                         \
+    X(connections_closed, "connections that have ended")                                                               \
+    X(module_swaps, "marshal modules that were replaced")                                                              \
     X(allocations, "allocations outside message heaps: 0 per call in steady state")
 
 typedef struct mrpc_counters {
@@ -121,14 +123,14 @@ MRPC_API void mrpc_runtime_get_counters(const mrpc_runtime *runtime, mrpc_counte
 
 /* What is known of one version of a marshal module. Strings are copies in the struct. */
 typedef struct mrpc_module_info {
-    char file[256];        /* the schema file */
-    char path[256];        /* where it was loaded from; "" when linked in */
+    char file[256]; /* the schema file */
+    char path[256]; /* where it was loaded from; "" when linked in */
     char stamp[MRPC_STAMP_TEXT];
     mrpc_fingerprint fingerprint;
-    uint32_t version;      /* counts up from 1 for each schema file */
-    bool current;          /* new messages use it */
-    uint64_t messages;     /* that it has handled; 0 for a service module */
-    uint64_t pause_ns;     /* for which the engine did nothing else when it was put in place; 0: it was the first */
+    uint32_t version;  /* counts up from 1 for each schema file */
+    bool current;      /* new messages use it */
+    uint64_t messages; /* that it has handled; 0 for a service module */
+    uint64_t pause_ns; /* for which the engine did nothing else when it was put in place; 0: it was the first */
 } mrpc_module_info;
 
 /* Replaces the marshal module of the schema that the file belongs to, or the service module of its name, after all

@@ -35,15 +35,15 @@ static const mrpc_enum Color_enum = {
 
 #define FIELD(holder, member, number, kind, type)                                                                      \
     {                                                                                                                  \
-        #member, number, offsetof(holder, member), 0, MRPC_TYPE_##type, MRPC_FIELD_##kind, 0, NULL, NULL               \
+#member, number, offsetof(holder, member), 0, MRPC_TYPE_##type, MRPC_FIELD_##kind, 0, NULL, NULL               \
     }
 #define MESSAGE_FIELD(holder, member, number, kind, of)                                                                \
     {                                                                                                                  \
-        #member, number, offsetof(holder, member), 0, MRPC_TYPE_MESSAGE, MRPC_FIELD_##kind, 0, &of, NULL               \
+#member, number, offsetof(holder, member), 0, MRPC_TYPE_MESSAGE, MRPC_FIELD_##kind, 0, &of, NULL               \
     }
 #define ENUM_FIELD(holder, member, number, kind)                                                                       \
     {                                                                                                                  \
-        #member, number, offsetof(holder, member), 0, MRPC_TYPE_ENUM, MRPC_FIELD_##kind, 0, NULL, &Color_enum          \
+#member, number, offsetof(holder, member), 0, MRPC_TYPE_ENUM, MRPC_FIELD_##kind, 0, NULL, &Color_enum          \
     }
 #define TYPE(holder, full_name)                                                                                        \
     {                                                                                                                  \
@@ -157,12 +157,12 @@ struct Everything {
 
 #define HAS_FIELD(member, number, type)                                                                                \
     {                                                                                                                  \
-        #member, number, offsetof(Everything, member), offsetof(Everything, has_##member), MRPC_TYPE_##type,           \
+#member, number, offsetof(Everything, member), offsetof(Everything, has_##member), MRPC_TYPE_##type,           \
             MRPC_FIELD_OPTIONAL, 0, NULL, NULL                                                                         \
     }
 #define CHOICE_FIELD(member, number, type, of)                                                                         \
     {                                                                                                                  \
-        #member, number, offsetof(Everything, choice), offsetof(Everything, choice_case), MRPC_TYPE_##type,            \
+#member, number, offsetof(Everything, choice), offsetof(Everything, choice_case), MRPC_TYPE_##type,            \
             MRPC_FIELD_ONEOF, 0, of, NULL                                                                              \
     }
 

@@ -763,8 +763,8 @@ static void both_fingerprints_decide_the_encoding(void **state)
     mrpc_fingerprint other = {0};
     rules r;
     rules_set_up(&r, &(mrpc_connection_options){0});
-    assert_int_equal(
-        hear_binding(r.fd, 1, &method->request->fingerprint, &method->reply->fingerprint) & FRAME_PROTOBUF, 0);
+    assert_int_equal(hear_binding(r.fd, 1, &method->request->fingerprint, &method->reply->fingerprint) & FRAME_PROTOBUF,
+                     0);
     assert_int_not_equal(hear_binding(r.fd, 2, &method->request->fingerprint, &other) & FRAME_PROTOBUF, 0);
     assert_int_not_equal(hear_binding(r.fd, 3, &other, &method->reply->fingerprint) & FRAME_PROTOBUF, 0);
     rules_tear_down(&r);

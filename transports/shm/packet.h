@@ -17,7 +17,8 @@ int mrpc_shm_packet_send(int socket, mrpc_shm_packet *packet, const int *descrip
  * (none there), ECLOSED (the peer has gone), ENOENT (a single byte, which only wakes), EPROTO (not a packet of this
  * protocol), ELIMIT (not all of its descriptors could be taken), ESYS with errno; descriptors are then all -1. */
 #define SHM_NOT_TAKEN                                                                                                  \
-    "the descriptors of a packet could not be taken: this process has as many as it may have (ulimit -n), or too many came"
+    "the descriptors of a packet could not be taken: this process has as many as it may have (ulimit -n), or too "     \
+    "many came"
 int mrpc_shm_packet_receive(int socket, mrpc_shm_packet *packet, int descriptors[SHM_DESCRIPTORS]);
 
 #endif /* MRPC_TRANSPORTS_SHM_PACKET_H */
