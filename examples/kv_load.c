@@ -259,7 +259,8 @@ static int carry_out(load_run *run, const kv_load_options *options)
 {
     if (!open_channels(run, options) || !start_watcher(run))
         return 1;
-    run->load.timeline->start = run->load.timeline->last = kv_now();
+    run->load.timeline->start = kv_now();
+    run->load.timeline->last = run->load.timeline->start;
     run->load.end = run->load.timeline->start + (uint64_t)(options->seconds * 1e9);
     struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
