@@ -59,6 +59,8 @@ int mrpc_range_reserve(mrpc_range *range, const mrpc_range_options *options, mrp
 void mrpc_range_release(mrpc_range *range)
 {
     uint32_t segments = atomic_load_explicit(&range->segments, memory_order_relaxed);
+    if (range->mapping == NULL)
+        return; /* of a heap that was wiped in a child */
     char *end = range->mapping + range->mapping_size;
     if (range->broken) {
         char *hole = range->base + segments * range->segment_size;

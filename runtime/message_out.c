@@ -109,8 +109,10 @@ static int begin(frame_out *out, mrpc_call *call, const mrpc_meta *meta, unsigne
 static int explain(const frame_out *out, int result, mrpc_error *error)
 {
     const mrpc_gather *gather = &out->gather;
-    if (out->no_room)
+    if (out->no_room || result == MRPC_EAGAIN)
         return MRPC_EAGAIN;
+    if (result == MRPC_ECLOSED)
+        return mrpc_error_set(error, result, "the connection has ended");
     if (result == MRPC_ELIMIT)
         return mrpc_error_set(
             error, result,
@@ -242,13 +244,13 @@ static void finish_header(const frame_out *out, const mrpc_call *call, unsigned 
     }
 }
 
-static int send_bare(frame_out *out, mrpc_call *call, const mrpc_meta *meta, unsigned flags)
+static int send_bare(frame_out *out, mrpc_call *call, const mrpc_meta *meta, unsigned flags, mrpc_error *error)
 {
     mrpc_session *session = out->session;
     flags |= FRAME_NOMESSAGE;
     int result = begin(out, call, meta, flags);
     if (result != 0)
-        return result;
+        return explain(out, result, error);
     finish_header(out, call, flags);
     session->transport->commit(session->line.connection, &out->space, NULL, NULL);
     mrpc_engine_touch(&session->runtime->engine, &session->line);
@@ -264,10 +266,10 @@ int mrpc_session_send_message(mrpc_session *session, mrpc_call *call, const void
     if (call->protobuf)
         flags |= FRAME_PROTOBUF;
     if (message == NULL)
-        return send_bare(&out, call, meta, flags);
+        return send_bare(&out, call, meta, flags, error);
     int result = begin(&out, call, meta, flags);
     if (result != 0)
-        return result;
+        return explain(&out, result, error);
     mrpc_send_token *token = NULL;
     uint64_t bytes = 0;
     result = fill_block(&out, call, message, threshold_of(message, hold), error);

@@ -3,7 +3,7 @@
 EXTRA_DIST += tests/unit/runtime.mk tests/protos/echo.proto
 if HAVE_PROTOC
 PROTOS += echo
-RUNTIME_FIXTURE = tests/unit/runtime_fixture.c tests/unit/runtime_fixture.h
+RUNTIME_FIXTURE = tests/unit/runtime_fixture.c tests/unit/runtime_fixture.h tests/unit/runtime_process.c tests/unit/runtime_process.h
 ECHO_FILES = gen/echo.mrpc.c gen/echo.marshal.c
 RUNTIME_TESTS = \
 	tests/unit/test_runtime_unary \

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/runtime_fixture.h"
+#include "tests/unit/runtime_process.h"
 
 struct echo_server {
     mrpc_runtime *runtime;
@@ -374,6 +374,26 @@ const setup every_setup[] = {
     {.name = NULL},
 };
 
+/* Over the devices of tests/rdma/vm.sh. */
+static const setup rdma_setups[] = {
+    {.name = "rdma", .address = "rdma://10.99.0.1:0"},
+    {.name = "rdma, epoll, own thread", .address = "rdma://10.99.0.1:0", .poller = MRPC_POLLER_EPOLL, .thread = true},
+    {.name = "rdma with least",
+     .address = "rdma://10.99.0.1:0",
+     .connection = {.size = sizeof(mrpc_connection_options),
+                    .rdma_window = 1,
+                    .rdma_buffer = 1024,
+                    .rdma_segments = 2,
+                    .rdma_no_inline = true}},
+    {.name = NULL},
+};
+
+static const setup *setups(void)
+{
+    const char *transport = getenv("TEST_TRANSPORT");
+    return transport != NULL && strcmp(transport, "rdma") == 0 ? rdma_setups : every_setup;
+}
+
 mrpc_runtime *new_runtime(const setup *how)
 {
     mrpc_error error;
@@ -467,10 +487,11 @@ enum { TESTS_LIMIT = 256, NAME_LIMIT = 128 };
 
 int run_named_tests(const named_test *tests, size_t count, int argc, char **argv)
 {
+    be_process(setups(), argc, argv);
     static struct CMUnitTest all[TESTS_LIMIT];
     static char names[TESTS_LIMIT][NAME_LIMIT];
     size_t total = 0;
-    for (const setup *how = every_setup; how->name != NULL; how++)
+    for (const setup *how = setups(); how->name != NULL; how++)
         for (size_t i = 0; i < count && total < TESTS_LIMIT; i++) {
             (void)snprintf(names[total], NAME_LIMIT, "%s [%s]", tests[i].name, how->name);
             if (argc > 1 && strstr(names[total], argv[1]) == NULL)

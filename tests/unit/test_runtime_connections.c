@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/runtime_fixture.h"
+#include "tests/unit/runtime_process.h"
 
 static mrpc_status call_once(mrpc_channel *channel, echo_Action action, const mrpc_call_options *options)
 {
@@ -92,23 +92,6 @@ static void channel_connects_again_after_a_restart(void **state)
 
 /* --- a server in another process --- */
 
-/* Only what a fork of a process without threads may do: everything is made anew in the child. */
-static pid_t fork_server(const setup *how, const char *address)
-{
-    pid_t pid = fork();
-    if (pid != 0)
-        return pid;
-    mrpc_server *server;
-    mrpc_error error;
-    echo_seen seen = {0};
-    const mrpc_server_options options = {.size = sizeof options, .connection = how->connection};
-    if (mrpc_server_new(&server, &options, &error) != 0 || echo_Echo_serve(server, &echo_handlers, &seen) != 0 ||
-        mrpc_server_listen(server, address, &error) != 0)
-        _exit(1);
-    (void)mrpc_server_run(server);
-    _exit(0);
-}
-
 typedef struct outcome {
     _Atomic bool ended;
     int count;
@@ -129,10 +112,9 @@ static void killed_server_ends_calls_once_with_unavailable(void **state)
     enum { CALLS = 20 };
     const setup *how = *state;
     outcome outcomes[CALLS] = {0};
-    char address[128];
+    char address[PROCESS_ADDRESS];
     unused_address(how, address, sizeof address);
-    pid_t pid = fork_server(how, address);
-    assert_true(pid > 0);
+    pid_t pid = start_server_process(how, address);
     fixture f = {.setup = how, .runtime = new_runtime(how)};
     f.channel = new_channel(how, f.runtime, address);
     assert_int_equal(call_once(f.channel, echo_REPLY, MRPC_CALL_OPTIONS(.wait_for_ready = true)).code, MRPC_OK);
@@ -141,18 +123,16 @@ static void killed_server_ends_calls_once_with_unavailable(void **state)
         assert_int_equal(echo_Echo_Unary_start(f.channel, &ping, NULL, note_outcome, &outcomes[i], NULL), 0);
     for (int i = 0; i < 10; i++)
         (void)mrpc_runtime_poll(f.runtime, 1);
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    kill_process(pid);
     for (int i = 0; i < CALLS; i++)
         drive_until(&f, &outcomes[i].ended);
     for (int i = 0; i < CALLS; i++) {
         assert_int_equal(outcomes[i].count, 1);
         assert_int_equal(outcomes[i].code, MRPC_UNAVAILABLE);
     }
-    pid = fork_server(how, address);
+    pid = start_server_process(how, address);
     assert_int_equal(call_once(f.channel, echo_REPLY, MRPC_CALL_OPTIONS(.wait_for_ready = true)).code, MRPC_OK);
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    kill_process(pid);
     mrpc_channel_close(f.channel);
     mrpc_runtime_unref(f.runtime);
 }

@@ -14,50 +14,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "tests/unit/runtime_fixture.h"
+#include "tests/unit/runtime_process.h"
 
-enum { CALLS = 50, ADDRESS_SIZE = 128 };
-
-/* --- processes --- */
+enum { CALLS = 50 };
 
 static void first_address(const setup *how, char *address)
 {
     bool shm = strncmp(how->address, "shm:", 4) == 0;
-    (void)snprintf(address, ADDRESS_SIZE, shm ? "%s%d" : "%s", how->address, (int)getpid());
-}
-
-/* A process that serves until it is killed. Writes where it really listens to `address`. */
-static pid_t start_process(const setup *how, char *address)
-{
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        echo_server *server = start_server(how, address);
-        if (write(ends[1], echo_server_address(server), ADDRESS_SIZE) != ADDRESS_SIZE)
-            _exit(1);
-        for (;;)
-            (void)pause();
-    }
-    (void)close(ends[1]);
-    assert_int_equal(read(ends[0], address, ADDRESS_SIZE), ADDRESS_SIZE);
-    (void)close(ends[0]);
-    return child;
-}
-
-static void kill_process(pid_t process)
-{
-    int status;
-    assert_int_equal(kill(process, SIGKILL), 0);
-    assert_int_equal(waitpid(process, &status, 0), process);
+    (void)snprintf(address, PROCESS_ADDRESS, shm ? "%s%d" : "%s", how->address, (int)getpid());
 }
 
 /* --- calls that wait for an end --- */
@@ -81,9 +50,9 @@ static void killed_server_ends_each_call_once_and_its_successor_is_found(void **
     const setup *how = *state;
     fixture f = {.setup = how};
     ends ended = {0};
-    char address[ADDRESS_SIZE];
+    char address[PROCESS_ADDRESS];
     first_address(how, address);
-    pid_t process = start_process(how, address);
+    pid_t process = start_server_process(how, address);
     f.runtime = new_runtime(how);
     f.channel = new_channel(how, f.runtime, address);
     f.ping = echo_Ping_new(NULL);
@@ -99,7 +68,7 @@ static void killed_server_ends_each_call_once_and_its_successor_is_found(void **
     assert_int_equal(ended.count, CALLS);
     assert_int_equal(ended.unavailable, CALLS);
 
-    process = start_process(how, address);
+    process = start_server_process(how, address);
     f.ping->action = echo_REPLY;
     mrpc_status status =
         echo_Echo_Unary(f.channel, f.ping, NULL, MRPC_CALL_OPTIONS(.timeout_ms = 30000, .wait_for_ready = true));
@@ -115,23 +84,7 @@ static void killed_client_ends_its_calls_at_the_server(void **state)
     fixture f;
     set_up(&f, *state);
     call_and_check(&f, 1);
-    const char *address = echo_server_address(f.server);
-    pid_t client = fork();
-    assert_true(client >= 0);
-    if (client == 0) {
-        static ends ignored;
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        mrpc_runtime *runtime = new_runtime(f.setup);
-        mrpc_channel *channel = new_channel(f.setup, runtime, address);
-        echo_Ping ping;
-        echo_Ping_init(&ping);
-        ping.action = echo_NEVER;
-        for (int i = 0; i < CALLS; i++)
-            if (echo_Echo_Unary_start(channel, &ping, NULL, note_end, &ignored, NULL) != 0)
-                _exit(1);
-        for (;;)
-            (void)mrpc_runtime_poll(runtime, 1000);
-    }
+    pid_t client = start_client_process(*state, echo_server_address(f.server), CALLS);
     for (int i = 0; i < 30000 && atomic_load(&echo_server_seen(f.server)->handled) < CALLS + 1; i++)
         (void)usleep(1000);
     kill_process(client);
