@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* runtime_process.c - the program executed again, as `PROGRAM --serve SETUP ADDRESS` or `PROGRAM --call SETUP ADDRESS N` */
+/* runtime_process.c - the program executed again, as `PROGRAM --serve SETUP ADDRESS` or `PROGRAM --call SETUP ADDRESS
+ * N` */
 #include "config.h"
 
 #include <setjmp.h>
