@@ -96,14 +96,17 @@ static void signal_descriptor(mrpc_queue *queue)
     (void)!write(fd, &one, sizeof one);
 }
 
-/* Nothing is to be taken as far as the caller saw; what came meanwhile makes the descriptor readable again. */
+/* Nothing is to be taken as far as the caller saw; what came meanwhile makes the descriptor readable again. It is read
+ * before the flag falls: who sees the flag up does not write, and whose event came before it fell is seen below. The
+ * other way round the read could take what was written for an event behind a flag that stays up for ever. */
 static void clear_descriptor(mrpc_queue *queue)
 {
     int fd = atomic_load(&queue->event_fd);
-    if (fd < 0 || !atomic_exchange(&queue->signalled, false))
+    if (fd < 0)
         return;
     uint64_t count;
     (void)!read(fd, &count, sizeof count);
+    (void)atomic_exchange(&queue->signalled, false);
     if (mrpc_queue_has_events(queue))
         signal_descriptor(queue);
 }

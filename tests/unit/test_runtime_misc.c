@@ -255,6 +255,34 @@ static void queue_descriptor_is_readable_while_there_are_events(void **state)
     tear_down(&f);
 }
 
+/* Events come while the one who takes them finds that there are none left. */
+static void queue_descriptor_tells_of_each_event(void **state)
+{
+    enum { AT_ONCE = 4, CALLS = 4000 };
+    fixture f;
+    mrpc_queue *queue;
+    mrpc_unary_result results[AT_ONCE];
+    set_up(&f, *state);
+    assert_int_equal(mrpc_queue_new(&queue, f.runtime, AT_ONCE, NULL), 0);
+    struct pollfd watched = {.fd = mrpc_queue_fd(queue), .events = POLLIN};
+    int started = 0;
+    for (; started < AT_ONCE; started++)
+        assert_int_equal(
+            echo_Echo_Unary_submit(f.channel, f.ping, NULL, queue, &results[started], &results[started]), 0);
+    for (int taken = 0; taken < CALLS; taken++) {
+        void *tag;
+        while (mrpc_queue_next(queue, &tag, 0) == 0)
+            assert_int_equal(poll(&watched, 1, 60000), 1);
+        mrpc_unary_result *result = tag;
+        assert_int_equal(result->status.code, MRPC_OK);
+        mrpc_release(result->reply);
+        if (started++ < CALLS)
+            assert_int_equal(echo_Echo_Unary_submit(f.channel, f.ping, NULL, queue, result, result), 0);
+    }
+    mrpc_queue_free(queue);
+    tear_down(&f);
+}
+
 static void *wake_soon(void *argument)
 {
     usleep(20000);
@@ -727,6 +755,7 @@ int main(int argc, char **argv)
         NAMED_TEST(descriptor_says_when_there_is_something_to_do),
         NAMED_TEST(descriptor_becomes_readable_for_timers),
         NAMED_TEST(queue_descriptor_is_readable_while_there_are_events),
+        NAMED_TEST(queue_descriptor_tells_of_each_event),
         NAMED_TEST(waking_ends_a_poll_that_waits),
         NAMED_TEST(metadata_travels_both_ways),
         NAMED_TEST(replies_bring_their_metadata_in_all_styles),
