@@ -55,6 +55,7 @@ typedef struct mrpc_connection_options {
                                 peers */
     bool rdma_retry_forever; /* rdma: 7 for both, which some devices take for ever: a dead peer may never be noticed */
     bool rdma_no_inline;     /* rdma: do without inline sends, as a device without them does */
+    bool rdma_no_srq;        /* rdma: a receive queue for each connection, as on a device that can share none */
 } mrpc_connection_options;
 
 /* Options of a channel. Zero means the default. */

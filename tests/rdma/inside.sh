@@ -6,7 +6,7 @@
 #
 # Writes $results/summary: tests, passed, failed, sent_pkts, receiver_not_ready; and for each suite its output and the names of its tests.
 set -u
-: "${top_srcdir:?}" "${top_builddir:?}" "${results:?}"
+: "${top_srcdir:?}" "${top_builddir:?}" "${results:?}" "${RDMA_SUITES:?}"
 export MRPC_MODULE_PATH=$top_builddir/.libs LD_LIBRARY_PATH=$top_builddir/.libs TEST_TIMEOUT=${TEST_TIMEOUT:-1800}
 export TEST_PATIENCE=300 # an emulated processor of a busy machine
 cd "$top_builddir" || exit 99
@@ -55,6 +55,10 @@ not_ready=$(($(counter send_rnr_err) + $(counter rcvd_rnr_err)))
 
 unit conformance tests/unit/transport_conformance rdma
 unit conformance-least tests/unit/transport_conformance rdma-least
+export TEST_TRANSPORT=rdma
+for suite in $RDMA_SUITES; do
+    unit "$suite" "tests/unit/test_runtime_$suite"
+done
 script hello "$top_srcdir/tests/rdma/hello.sh"
 script kv "$top_srcdir/tests/rdma/kv.sh"
 

@@ -5,8 +5,9 @@ EXTRA_DIST += $(RDMA_FILES)
 
 .PHONY: check-rdma
 if HAVE_RDMA
-check-rdma: all tests/run-test$(EXEEXT) tests/unit/transport_conformance$(EXEEXT)
-	+$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/rdma/check.sh
+RDMA_SUITES = unary streams death connections threads misc
+check-rdma: all tests/run-test$(EXEEXT) tests/unit/transport_conformance$(EXEEXT) $(RDMA_SUITES:%=tests/unit/test_runtime_%$(EXEEXT))
+	+$(AM_TESTS_ENVIRONMENT) RDMA_SUITES='$(RDMA_SUITES)' $(srcdir)/tests/rdma/check.sh
 else
 check-rdma:
 	@echo "SKIP: check-rdma: configured without rdma (libibverbs and librdmacm)"; echo "# SKIP: 1"; \

@@ -384,7 +384,8 @@ static const setup rdma_setups[] = {
                     .rdma_window = 1,
                     .rdma_buffer = 1024,
                     .rdma_segments = 2,
-                    .rdma_no_inline = true}},
+                    .rdma_no_inline = true,
+                    .rdma_no_srq = true}},
     {.name = NULL},
 };
 

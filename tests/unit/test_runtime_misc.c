@@ -82,13 +82,25 @@ static void options_of_a_newer_program_are_refused_when_they_are_used(void **sta
     mrpc_runtime_unref(runtime);
 }
 
-/* Asks for a channel, with a runtime of these limits, where little more than `room` bytes of addresses are left. In a
- * child, since what was lowered stays so. */
+/* Bytes of addresses that this process has; threads that have been leave some with malloc. */
+static rlim_t addresses(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL || fscanf(file, "%lu", &pages) != 1)
+        _exit(2);
+    (void)fclose(file);
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Asks for a channel, with a runtime of these limits, where one GB of addresses is left. In a child, since what was
+ * lowered stays so. */
 static void expect_channel(size_t receive, size_t reply, size_t requests, const char *words)
 {
     pid_t pid = fork();
     if (pid == 0) {
-        const struct rlimit room = {.rlim_cur = (rlim_t)1100000 << 10, .rlim_max = (rlim_t)1100000 << 10};
+        const rlim_t most = addresses() + 1000000000;
+        const struct rlimit room = {.rlim_cur = most, .rlim_max = most};
         mrpc_runtime_options limits = {.size = sizeof limits, .heap_limit = receive, .reply_heap_limit = reply};
         mrpc_channel_options options = {.size = sizeof options, .heap_limit = requests};
         mrpc_channel *channel;
@@ -267,8 +279,8 @@ static void queue_descriptor_tells_of_each_event(void **state)
     struct pollfd watched = {.fd = mrpc_queue_fd(queue), .events = POLLIN};
     int started = 0;
     for (; started < AT_ONCE; started++)
-        assert_int_equal(
-            echo_Echo_Unary_submit(f.channel, f.ping, NULL, queue, &results[started], &results[started]), 0);
+        assert_int_equal(echo_Echo_Unary_submit(f.channel, f.ping, NULL, queue, &results[started], &results[started]),
+                         0);
     for (int taken = 0; taken < CALLS; taken++) {
         void *tag;
         while (mrpc_queue_next(queue, &tag, 0) == 0)

@@ -37,7 +37,7 @@ typedef struct variant {
     const char *malformed[12];
     bool socket; /* an ordinary socket can connect and say what it likes */
     uint32_t rdma_window, rdma_buffer, rdma_segments;
-    bool rdma_no_inline;
+    bool rdma_no_inline, rdma_no_srq;
 } variant;
 
 static const variant variants[] = {
@@ -79,7 +79,8 @@ static const variant variants[] = {
      .rdma_window = 1,
      .rdma_buffer = 1024,
      .rdma_segments = 2,
-     .rdma_no_inline = true},
+     .rdma_no_inline = true,
+     .rdma_no_srq = true},
     {.name = "sim",
      .poller = MRPC_POLLER_SIMULATED,
      .address = "sim://conformance",
@@ -470,6 +471,7 @@ static int setup(void **state)
                     .rdma_buffer = tested->rdma_buffer,
                     .rdma_segments = tested->rdma_segments,
                     .rdma_no_inline = tested->rdma_no_inline,
+                    .rdma_no_srq = tested->rdma_no_srq,
                     .rdma_retry = 6,
                     .rdma_rnr_retry = 6,
                     .shm_data = 4 << 20,

@@ -128,6 +128,7 @@ static int create_queue_pair(mrpc_rdma_connection *connection, mrpc_error *error
             .srq = hub->srq,
             .cap = {.max_send_wr = connection->queue,
                     .max_send_sge = connection->segments,
+                    .max_recv_wr = hub->srq != NULL ? 0 : connection->window + RDMA_EXTRA,
                     .max_recv_sge = 1,
                     .max_inline_data = sizes[i]},
             .qp_type = IBV_QPT_RC,

@@ -7,6 +7,9 @@
  * overflow, and a peer that keeps to its credits finds a buffer. A hub that can grow no further gets a sibling.
  * One that nobody has used for a while goes, and with the last one the device: so what a peak took is given back.
  *
+ * On a device without shared receive queues, each queue pair keeps the buffers that it was given at first: one that was
+ * read is posted again to the same queue.
+ *
  * The completion channel's descriptor is watched by the loop and always armed, or has an event waiting: whoever polls
  * the queue without the loop leaves at most one event that finds nothing.
  */
@@ -122,10 +125,70 @@ static uint32_t take_slots(mrpc_rdma_hub *hub, struct ibv_recv_wr *requests, str
     return count;
 }
 
+static uint32_t receives_of(const mrpc_rdma_connection *connection)
+{
+    return connection->window + RDMA_EXTRA;
+}
+
+/* --- without a shared receive queue --- */
+
+/* 0, or an errno. */
+static int post_own(mrpc_rdma_hub *hub, struct ibv_qp *queue_pair, uint32_t index)
+{
+    mrpc_rdma_slot *slot = &hub->slots[index];
+    struct ibv_sge place = {.addr = (uintptr_t)slot->data, .length = hub->buffer, .lkey = slot->key};
+    struct ibv_recv_wr request = {.wr_id = index, .sg_list = &place, .num_sge = 1}, *bad = NULL;
+    return ibv_post_recv(queue_pair, &request, &bad);
+}
+
+/* All that the peer may fill, before it is told so. */
+static int post_all_own(mrpc_rdma_connection *connection, mrpc_error *error)
+{
+    mrpc_rdma_hub *hub = connection->hub;
+    connection->own = calloc(receives_of(connection), sizeof *connection->own);
+    if (connection->own == NULL)
+        return mrpc_error_set(error, MRPC_ENOMEM, "rdma: no memory for a list of receive buffers");
+    for (uint32_t i = 0; i < receives_of(connection); i++) {
+        uint32_t index = hub->free_slot - 1;
+        hub->free_slot = hub->slots[index].next;
+        connection->own[i] = index;
+    }
+    for (uint32_t i = 0; i < receives_of(connection); i++) {
+        int reason = post_own(hub, connection->id->qp, connection->own[i]);
+        if (reason != 0)
+            return mrpc_rdma_error(error, name_of(hub), "ibv_post_recv", reason);
+    }
+    return 0;
+}
+
+static void post_own_again(mrpc_rdma_hub *hub, const struct ibv_wc *completion)
+{
+    mrpc_rdma_connection *connection = mrpc_rdma_hub_find(hub, completion->qp_num);
+    if (connection == NULL || completion->status != IBV_WC_SUCCESS)
+        return; /* the queue pair is gone, or takes nothing any more */
+    int reason = post_own(hub, connection->id->qp, (uint32_t)completion->wr_id);
+    mrpc_error error;
+    if (reason == 0)
+        return;
+    (void)mrpc_rdma_error(&error, name_of(hub), "ibv_post_recv", reason);
+    mrpc_rdma_connection_fail(connection, &error);
+    mrpc_rdma_hub_touch(connection);
+}
+
+static void give_own(mrpc_rdma_connection *connection)
+{
+    for (uint32_t i = 0; connection->own != NULL && i < receives_of(connection); i++)
+        give_slot(connection->hub, connection->own[i]);
+    free(connection->own);
+    connection->own = NULL;
+}
+
+/* --- */
+
 /* Posts free buffers until as many are posted as should be. 0, or an errno. */
 static int post_receives(mrpc_rdma_hub *hub)
 {
-    while (hub->posted < hub->wanted) {
+    while (hub->srq != NULL && hub->posted < hub->wanted) {
         struct ibv_recv_wr requests[BATCH], *bad = NULL;
         struct ibv_sge places[BATCH];
         uint32_t count = take_slots(hub, requests, places);
@@ -172,7 +235,9 @@ bool mrpc_rdma_hub_poll(mrpc_rdma_hub *hub)
             const struct ibv_wc *completion = &completions[i];
             bool receive = completion->wr_id < hub->slot_count;
             came |= mrpc_rdma_complete(hub, completion);
-            if (receive) {
+            if (receive && hub->srq == NULL) {
+                post_own_again(hub, completion);
+            } else if (receive) {
                 hub->posted--;
                 give_slot(hub, (uint32_t)completion->wr_id);
             }
@@ -236,7 +301,7 @@ int mrpc_rdma_hub_enter(mrpc_rdma_connection *connection, mrpc_error *error)
     insert(hub, connection);
     hub->count++;
     connection->entered = true;
-    return 0;
+    return hub->srq == NULL ? post_all_own(connection, error) : 0;
 }
 
 static void remove_entry(mrpc_rdma_connection *connection)
@@ -261,7 +326,7 @@ mrpc_rdma_connection *mrpc_rdma_hub_find(const mrpc_rdma_hub *hub, uint32_t queu
 
 static uint32_t completions_of(const mrpc_rdma_connection *connection)
 {
-    return connection->queue + connection->window + RDMA_EXTRA;
+    return connection->queue + receives_of(connection);
 }
 
 static bool grow_completions(mrpc_rdma_hub *hub, uint32_t needed)
@@ -276,15 +341,31 @@ static bool grow_completions(mrpc_rdma_hub *hub, uint32_t needed)
     return hub->capacity >= needed;
 }
 
+static bool shares(const mrpc_rdma_device *device, const mrpc_rdma_connection *connection)
+{
+    return device->attributes.max_srq > 0 && !connection->options.rdma_no_srq;
+}
+
 /* True when the connection has its room; then post_receives() is due. */
 static bool fits(mrpc_rdma_hub *hub, const mrpc_rdma_connection *connection)
 {
-    return hub->buffer == connection->options.rdma_buffer &&
-           hub->wanted + connection->window + RDMA_EXTRA <= hub->srq_size &&
+    return hub->buffer == connection->options.rdma_buffer && (hub->srq != NULL) == shares(hub->device, connection) &&
+           (hub->srq == NULL || hub->wanted + receives_of(connection) <= hub->srq_size) &&
            grow_completions(hub, hub->used + completions_of(connection));
 }
 
-static int open_hub(mrpc_rdma_hub *hub, mrpc_error *error)
+static int open_receive_queue(mrpc_rdma_hub *hub, mrpc_error *error)
+{
+    uint32_t most = (uint32_t)hub->device->attributes.max_srq_wr;
+    struct ibv_srq_init_attr attributes = {.attr = {.max_wr = smaller(RECEIVES_MAX, most), .max_sge = 1}};
+    hub->srq = ibv_create_srq(hub->device->pd, &attributes);
+    if (hub->srq == NULL)
+        return mrpc_rdma_error(error, name_of(hub), "ibv_create_srq", errno);
+    hub->srq_size = attributes.attr.max_wr;
+    return 0;
+}
+
+static int open_hub(mrpc_rdma_hub *hub, bool shared, mrpc_error *error)
 {
     struct ibv_context *verbs = hub->device->verbs;
     const struct ibv_device_attr *limits = &hub->device->attributes;
@@ -300,14 +381,11 @@ static int open_hub(mrpc_rdma_hub *hub, mrpc_error *error)
     int reason = ibv_req_notify_cq(hub->cq, 0);
     if (reason != 0)
         return mrpc_rdma_error(error, name_of(hub), "ibv_req_notify_cq", reason);
-    struct ibv_srq_init_attr attributes = {
-        .attr = {.max_wr = smaller(RECEIVES_MAX, (uint32_t)limits->max_srq_wr), .max_sge = 1}};
-    hub->srq = ibv_create_srq(hub->device->pd, &attributes);
-    if (hub->srq == NULL)
-        return mrpc_rdma_error(error, name_of(hub), "ibv_create_srq", errno);
-    hub->srq_size = attributes.attr.max_wr;
+    int failure = shared ? open_receive_queue(hub, error) : 0;
+    if (failure != 0)
+        return failure;
     hub->watch = (mrpc_watch){.ready = ready, .fd = hub->channel->fd};
-    int failure = mrpc_loop_add(hub->device->rdma->loop, &hub->watch);
+    failure = mrpc_loop_add(hub->device->rdma->loop, &hub->watch);
     if (failure != 0)
         return mrpc_error_set(error, failure, "rdma: the event loop cannot watch a completion channel");
     return 0;
@@ -336,15 +414,16 @@ static void expect_unused(mrpc_rdma_hub *hub)
     (void)!mrpc_loop_start(loop, &hub->timer, mrpc_loop_now(loop) + UNUSED_NS);
 }
 
-static int hub_new(mrpc_rdma_hub **result, mrpc_rdma_device *device, uint32_t buffer, mrpc_error *error)
+static int hub_new(mrpc_rdma_hub **result, mrpc_rdma_device *device, const mrpc_rdma_connection *connection,
+                   mrpc_error *error)
 {
     mrpc_rdma_hub *hub = calloc(1, sizeof *hub);
     if (hub == NULL)
         return mrpc_error_set(error, MRPC_ENOMEM, "rdma: no memory for a completion queue");
     hub->device = device;
-    hub->buffer = buffer;
+    hub->buffer = connection->options.rdma_buffer;
     hub->timer.expired = unused;
-    int failure = open_hub(hub, error);
+    int failure = open_hub(hub, shares(device, connection), error);
     if (failure != 0) {
         mrpc_rdma_hub_free(hub);
         return failure;
@@ -360,14 +439,14 @@ int mrpc_rdma_hub_reserve(mrpc_rdma_connection *connection, mrpc_rdma_device *de
     mrpc_rdma_hub *hub = device->hubs;
     while (hub != NULL && !fits(hub, connection))
         hub = hub->next;
-    int failure = hub != NULL ? 0 : hub_new(&hub, device, connection->options.rdma_buffer, error);
+    int failure = hub != NULL ? 0 : hub_new(&hub, device, connection, error);
     if (failure != 0)
         return failure;
     if (!fits(hub, connection))
         return mrpc_error_set(error, MRPC_ELIMIT,
                               "%s: the device has no room for a connection with rdma_window %u: lower that option",
                               name_of(hub), connection->window);
-    uint32_t receives = connection->window + RDMA_EXTRA;
+    uint32_t receives = receives_of(connection);
     if (hub->slot_count < hub->wanted + receives)
         failure = grow_slots(hub, hub->wanted + receives, error);
     if (failure != 0)
@@ -393,7 +472,8 @@ void mrpc_rdma_hub_leave(mrpc_rdma_connection *connection)
     if (connection->is_touched)
         *link = connection->touched_next;
     connection->is_touched = false;
-    hub->wanted -= connection->window + RDMA_EXTRA;
+    give_own(connection);
+    hub->wanted -= receives_of(connection);
     hub->retired += completions_of(connection);
     connection->hub = NULL;
     if (hub->wanted == 0)

@@ -101,7 +101,7 @@ struct mrpc_rdma_hub {
     uint32_t capacity; /* of the completion queue */
     uint32_t used;     /* completions that the connections can have at once */
     uint32_t retired;  /* of those that have ended, until the queue was seen empty */
-    struct ibv_srq *srq;
+    struct ibv_srq *srq; /* NULL: each queue pair has receive buffers of its own */
     uint32_t srq_size;
     uint32_t buffer; /* bytes of a receive buffer */
     mrpc_rdma_slot *slots;
@@ -120,7 +120,7 @@ struct mrpc_rdma_hub {
 /* Finds room for a connection whose numbers of work requests are set, making a hub where needed. ENOMEM, ESYS. */
 MRPC_MUST_CHECK int mrpc_rdma_hub_reserve(mrpc_rdma_connection *connection, mrpc_rdma_device *device,
                                           mrpc_error *error);
-/* The queue pair is there: completions find the connection. ENOMEM. */
+/* The queue pair is there: completions find the connection, and it has receive buffers. ENOMEM, ESYS. */
 MRPC_MUST_CHECK int mrpc_rdma_hub_enter(mrpc_rdma_connection *connection, mrpc_error *error);
 /* NULL: it has none of that number (any more). */
 mrpc_rdma_connection *mrpc_rdma_hub_find(const mrpc_rdma_hub *hub, uint32_t queue_pair);
@@ -182,6 +182,7 @@ struct mrpc_rdma_connection {
     mrpc_error reason;
 
     uint32_t number; /* in the hub, never used again */
+    uint32_t *own;   /* without a shared receive queue: indices of the slots that its queue pair has */
     uint32_t queue_pair;
     uint32_t window;   /* receive buffers for the peer */
     uint32_t segments; /* of a work request */
