@@ -14,7 +14,8 @@
 static void usage(const char *program, const char *wrong)
 {
     fprintf(stderr,
-            "%s: %s\nusage: %s server|client ADDRESS [--spin] [--inflight N] [--size BYTES] [--seconds S] [--cpu N]\n",
+            "%s: %s\nusage: %s server|client ADDRESS [--spin] [--inflight N] [--size BYTES] [--seconds S] [--cpu N] "
+            "[--sink]\n",
             program, wrong, program);
     exit(2);
 }
@@ -49,6 +50,8 @@ bench_options bench_parse(int argc, char **argv)
     for (int i = 3; i < argc; i++) {
         if (strcmp(argv[i], "--spin") == 0)
             options.spin = true;
+        else if (strcmp(argv[i], "--sink") == 0)
+            options.sink = true;
         else if (strcmp(argv[i], "--inflight") == 0)
             options.inflight = (uint32_t)number(argc, argv, ++i);
         else if (strcmp(argv[i], "--size") == 0)

@@ -11,10 +11,11 @@
 extern "C" {
 #endif
 
-/* PROGRAM server|client ADDRESS [--spin] [--inflight N] [--size BYTES] [--seconds S] [--cpu N] */
+/* PROGRAM server|client ADDRESS [--spin] [--inflight N] [--size BYTES] [--seconds S] [--cpu N] [--sink] */
 typedef struct bench_options {
     bool server;
     const char *address;
+    bool sink; /* the server answers with nothing, so that bytes go one way */
     bool spin; /* poll instead of sleeping in the kernel */
     uint32_t inflight;
     uint32_t size; /* bytes of Payload.data */

@@ -41,16 +41,16 @@ static const mrpc_connection_options connection_options = {
     .max_message = UINT64_C(1) << 30,
 };
 
-/* Sends back a copy of what came. */
+/* Sends back a copy of what came; nothing where the state, the options, says so. */
 static void answer(bench_Echo_Call_call *call, const bench_Payload *request, void *state)
 {
-    (void)state;
+    const bench_options *options = state;
     bench_Payload *reply = bench_Payload_new(bench_Echo_Call_heap(call));
     if (reply == NULL) {
         bench_Echo_Call_fail(call, MRPC_RESOURCE_EXHAUSTED, "no memory for the reply");
         return;
     }
-    if (bench_Payload_set_data(reply, request->data.data, request->data.size) != 0) {
+    if (!options->sink && bench_Payload_set_data(reply, request->data.data, request->data.size) != 0) {
         mrpc_release(reply);
         bench_Echo_Call_fail(call, MRPC_RESOURCE_EXHAUSTED, "no memory for the reply");
         return;
@@ -58,7 +58,7 @@ static void answer(bench_Echo_Call_call *call, const bench_Payload *request, voi
     bench_Echo_Call_reply(call, reply);
 }
 
-static void serve(const bench_options *options)
+static void serve(bench_options *options)
 {
     mrpc_server_options server_options = {
         .size = sizeof server_options, .runtime = make_runtime(options), .connection = connection_options};
@@ -67,7 +67,7 @@ static void serve(const bench_options *options)
     if (mrpc_server_new(&server, &server_options, &error) != 0 ||
         mrpc_server_listen(server, options->address, &error) != 0)
         fail(options->address, mrpc_error_text(&error));
-    if (bench_Echo_serve(server, &(bench_Echo_handlers){.Call = answer}, NULL) != 0)
+    if (bench_Echo_serve(server, &(bench_Echo_handlers){.Call = answer}, options) != 0)
         fail("serve", "no memory");
     mrpc_server_run(server);
 }
@@ -80,14 +80,15 @@ static void check(const mrpc_status *status, const bench_Payload *reply, uint32_
         fail("reply", "has another size than the request");
 }
 
-static void call_blocking(mrpc_channel *channel, const bench_Payload *request, bench_run *run)
+static void call_blocking(mrpc_channel *channel, const bench_Payload *request, bench_run *run,
+                          const bench_options *options)
 {
     uint64_t since;
     do {
         const bench_Payload *reply;
         since = bench_now();
         mrpc_status status = bench_Echo_Call(channel, request, &reply, NULL);
-        check(&status, reply, (uint32_t)request->data.size);
+        check(&status, reply, options->sink ? 0 : (uint32_t)request->data.size);
         mrpc_release(reply);
     } while (bench_count(run, since));
 }
@@ -97,6 +98,7 @@ typedef struct flight {
     mrpc_channel *channel;
     const bench_Payload *request;
     bench_run *run;
+    uint32_t size; /* of the reply */
     uint32_t *open;
     uint64_t since;
 } flight;
@@ -106,7 +108,7 @@ static void start(flight *flown);
 static void finished(void *state, const mrpc_status *status, const bench_Payload *reply)
 {
     flight *flown = state;
-    check(status, reply, (uint32_t)flown->request->data.size);
+    check(status, reply, flown->size);
     mrpc_release(reply);
     if (bench_count(flown->run, flown->since))
         start(flown);
@@ -121,14 +123,19 @@ static void start(flight *flown)
         fail("start", "refused");
 }
 
-static void call_concurrently(mrpc_channel *channel, const bench_Payload *request, bench_run *run, uint32_t inflight)
+static void call_concurrently(mrpc_channel *channel, const bench_Payload *request, bench_run *run,
+                              const bench_options *options)
 {
-    uint32_t open = inflight;
-    flight *flights = calloc(inflight, sizeof *flights);
+    uint32_t open = options->inflight;
+    flight *flights = calloc(open, sizeof *flights);
     if (flights == NULL)
         fail("calloc", "no memory");
-    for (uint32_t i = 0; i < inflight; i++) {
-        flights[i] = (flight){.channel = channel, .request = request, .run = run, .open = &open};
+    for (uint32_t i = 0; i < options->inflight; i++) {
+        flights[i] = (flight){.channel = channel,
+                              .request = request,
+                              .run = run,
+                              .size = options->sink ? 0 : (uint32_t)request->data.size,
+                              .open = &open};
         start(&flights[i]);
     }
     while (open > 0)
@@ -153,9 +160,9 @@ static void run_client(const bench_options *options)
         request->data.data[i] = (uint8_t)i;
     bench_begin(&run, options);
     if (options->inflight <= 1)
-        call_blocking(channel, request, &run);
+        call_blocking(channel, request, &run, options);
     else
-        call_concurrently(channel, request, &run, options->inflight);
+        call_concurrently(channel, request, &run, options);
     bench_print(&run);
     mrpc_release(request);
     mrpc_channel_close(channel);

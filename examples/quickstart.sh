@@ -7,7 +7,8 @@
 # mrpcctl puts different builds of the marshal module into both processes. Prints one entry for each transport and exits with 0 only
 # if no call failed, no answer was wrong, and every build has really done its part; how fast it was decides nothing.
 #
-# usage: examples/quickstart.sh [SECONDS-PER-TRANSPORT ["TRANSPORT..."]], of io_uring, epoll (both tcp) and shm
+# usage: examples/quickstart.sh [SECONDS-PER-TRANSPORT ["TRANSPORT..." [FOLDER]]], of io_uring, epoll (both tcp), shm, and
+# rdma://HOST:PORT; the data are the files below FOLDER
 set -u
 top_srcdir=$(cd "${top_srcdir:-$(dirname "$0")/..}" && pwd)
 top_builddir=$(cd "${top_builddir:-$top_srcdir/build}" && pwd)
@@ -49,7 +50,7 @@ build_modules() {
 }
 proto=$top_srcdir/examples/protos/kv.proto
 
-data=/usr/include
+data=${3:-/usr/include}
 [ -d "$data" ] && [ -n "$(find "$data" -type f | head -n 100 | tail -n 1)" ] || data=$top_srcdir
 
 # wait_for FILE TEXT PROCESS - until a line of FILE begins with TEXT; fails when the process ends before, or after 60 s
@@ -213,6 +214,7 @@ for transport in $transports; do
     case $transport in
     io_uring | epoll) run_transport "tcp ($transport)" "$transport" tcp://127.0.0.1:0 ;;
     shm) run_transport shm '' "shm://mrpc-quickstart-$$" ;;
+    rdma://*) run_transport rdma '' "$transport" ;;
     *) fail "there is no transport $transport here" ;;
     esac
 done

@@ -107,24 +107,15 @@ static int set_times(mrpc_channel *channel, const mrpc_channel_options *options,
     channel->connect_timeout_ns =
         (options->connect_timeout_ms ? options->connect_timeout_ms : 20000) * UINT64_C(1000000);
     channel->max_pending = options->max_pending ? options->max_pending : 65536;
-    return mrpc_connection_options_check(&channel->connection, &options->connection, error);
+    return mrpc_connection_options_take(&channel->connection, &options->connection, error);
 }
 
-static int copy_text(char **copy, const char *text)
+static int find_transport(mrpc_channel *channel, const char *address, const mrpc_channel_options *options,
+                          mrpc_error *error)
 {
-    *copy = text == NULL ? NULL : strdup(text);
-    return text != NULL && *copy == NULL ? MRPC_ENOMEM : 0;
-}
-
-static int copy_texts(mrpc_channel *channel, const char *address, const mrpc_channel_options *options,
-                      mrpc_error *error)
-{
-    if (copy_text(&channel->address, address) != 0 ||
-        copy_text(&channel->congestion, channel->connection.congestion) != 0 ||
-        copy_text(&channel->source, channel->connection.source) != 0)
+    channel->address = strdup(address);
+    if (channel->address == NULL)
         return mrpc_error_set(error, MRPC_ENOMEM, "no memory for a channel");
-    channel->connection.congestion = channel->congestion;
-    channel->connection.source = channel->source;
     const char *path = options->runtime != NULL ? options->runtime->module_path : NULL;
     int result = mrpc_transport_get(channel->address, path, &channel->transport, &channel->rest, error);
     return result != 0 ? result : channel->transport->check(channel->rest, error);
@@ -145,8 +136,7 @@ static void free_parts(mrpc_channel *channel)
 {
     mrpc_heap_unref(channel->heap);
     free(channel->address);
-    free(channel->congestion);
-    free(channel->source);
+    mrpc_connection_options_drop(&channel->connection);
     free(channel);
 }
 
@@ -161,7 +151,7 @@ static int make(mrpc_channel *channel, const char *address, const mrpc_channel_o
                               "%s: the runtime belongs to the parent process: make a new one after fork()", address);
     int result = set_times(channel, options, error);
     if (result == 0)
-        result = copy_texts(channel, address, options, error);
+        result = find_transport(channel, address, options, error);
     if (result == 0)
         result = mrpc_options_make_heap(&channel->heap, options->heap_limit, "mrpc channel",
                                         "mrpc_channel_options.heap_limit", error);

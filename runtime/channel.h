@@ -33,7 +33,6 @@ struct mrpc_channel {
     const mrpc_transport *transport;
     char *address;
     const char *rest; /* in address: what the transport is given */
-    char *congestion, *source;
     mrpc_heap *heap;
     uint64_t timeout_ns;
     uint64_t connect_timeout_ns, backoff_min_ns, backoff_max_ns;

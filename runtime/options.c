@@ -5,6 +5,7 @@
 #include "runtime/options.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 int mrpc_options_copy(void *mine, size_t size, const void *given, const char *what, mrpc_error *error)
@@ -75,13 +76,13 @@ static int check_rdma(mrpc_connection_options *checked, mrpc_error *error)
     if (checked->rdma_rnr_retry > 6)
         return out_of_range(error, "rdma_rnr_retry (7 means for ever: set rdma_retry_forever for that)",
                             checked->rdma_rnr_retry, 1, 6);
+    if (checked->rdma_ack_timeout_us != 0 && checked->rdma_ack_timeout_us < 8)
+        return out_of_range(error, "rdma_ack_timeout_us", checked->rdma_ack_timeout_us, 8, UINT32_MAX);
     return 0;
 }
 
-int mrpc_connection_options_check(mrpc_connection_options *checked, const mrpc_connection_options *given,
-                                  mrpc_error *error)
+static int check(mrpc_connection_options *checked, const mrpc_connection_options *given, mrpc_error *error)
 {
-    *checked = *given;
     checked->size = sizeof *checked;
     checked->max_message = or_default(given->max_message, UINT64_C(64) << 20);
     checked->max_unfinished = or_default(given->max_unfinished, UINT64_C(256) << 20);
@@ -109,6 +110,48 @@ int mrpc_connection_options_check(mrpc_connection_options *checked, const mrpc_c
         return out_of_range(error, "chunk", checked->chunk, 32768, 16 << 20);
     int failure = check_tcp(checked, error);
     return failure != 0 ? failure : check_rdma(checked, error);
+}
+
+static const char **text_at(mrpc_connection_options *options, size_t i)
+{
+    const char **texts[] = {&options->congestion, &options->source, &options->rdma_device};
+    return i < sizeof texts / sizeof texts[0] ? texts[i] : NULL;
+}
+
+static int copy_texts(mrpc_connection_options *options, mrpc_error *error)
+{
+    bool all = true;
+    const char **text;
+    for (size_t i = 0; (text = text_at(options, i)) != NULL; i++) {
+        bool wanted = *text != NULL;
+        *text = wanted ? strdup(*text) : NULL;
+        all &= !wanted || *text != NULL;
+    }
+    if (all)
+        return 0;
+    mrpc_connection_options_drop(options);
+    return mrpc_error_set(error, MRPC_ENOMEM, "no memory for connection options");
+}
+
+int mrpc_connection_options_take(mrpc_connection_options *taken, const mrpc_connection_options *given,
+                                 mrpc_error *error)
+{
+    mrpc_connection_options options = *given;
+    int failure = check(&options, given, error);
+    if (failure == 0)
+        failure = copy_texts(&options, error);
+    if (failure == 0)
+        *taken = options;
+    return failure;
+}
+
+void mrpc_connection_options_drop(mrpc_connection_options *taken)
+{
+    const char **text;
+    for (size_t i = 0; (text = text_at(taken, i)) != NULL; i++) {
+        free((void *)(uintptr_t)*text);
+        *text = NULL;
+    }
 }
 
 int mrpc_options_make_heap(mrpc_heap **heap, size_t limit, const char *name, const char *option, mrpc_error *error)

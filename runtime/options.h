@@ -14,10 +14,11 @@
  * is not known here. */
 MRPC_MUST_CHECK int mrpc_options_copy(void *mine, size_t size, const void *given, const char *what, mrpc_error *error);
 
-/* Checks connection options and fills in the defaults; `given` with size 0 (not mentioned) means all defaults. EINVAL
- * names the option. */
-MRPC_MUST_CHECK int mrpc_connection_options_check(mrpc_connection_options *checked,
-                                                  const mrpc_connection_options *given, mrpc_error *error);
+/* Checks connection options, fills in the defaults and copies the texts, which mrpc_connection_options_drop() frees;
+ * `given` with size 0 (not mentioned) means all defaults. EINVAL names the option; ENOMEM. */
+MRPC_MUST_CHECK int mrpc_connection_options_take(mrpc_connection_options *taken, const mrpc_connection_options *given,
+                                                 mrpc_error *error);
+void mrpc_connection_options_drop(mrpc_connection_options *taken);
 
 /* Makes a heap of at most `limit` bytes (0: the default), which the application sets by `option`: errors name that. As
  * mrpc_heap_new. */

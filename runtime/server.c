@@ -29,22 +29,12 @@ static void free_parts(mrpc_server *server)
         free(server->services[i].handlers);
     free(server->services);
     free(server->methods);
-    free(server->congestion);
-    free(server->source);
+    mrpc_connection_options_drop(&server->connection);
     free(server);
 }
 
 static void run_stop(mrpc_engine *engine, mrpc_task *task);
 static void run_free(mrpc_engine *engine, mrpc_task *task);
-
-static int copy_text(char **copy, const char **text)
-{
-    if (*text == NULL)
-        return 0;
-    *copy = strdup(*text);
-    *text = *copy;
-    return *copy == NULL ? MRPC_ENOMEM : 0;
-}
 
 static void add_signal(void *argument)
 {
@@ -60,12 +50,9 @@ static int make(mrpc_server *server, const mrpc_server_options *options, mrpc_er
     server->stop_task.run = run_stop;
     server->max_connections = options->max_connections ? options->max_connections : 10000;
     server->hello_timeout_ns = (options->hello_timeout_ms ? options->hello_timeout_ms : 10000) * UINT64_C(1000000);
-    int result = mrpc_connection_options_check(&server->connection, &options->connection, error);
+    int result = mrpc_connection_options_take(&server->connection, &options->connection, error);
     if (result != 0)
         return result;
-    if (copy_text(&server->congestion, &server->connection.congestion) != 0 ||
-        copy_text(&server->source, &server->connection.source) != 0)
-        return mrpc_error_set(error, MRPC_ENOMEM, "no memory for a server");
     if (options->runtime != NULL)
         server->runtime = mrpc_runtime_ref(options->runtime);
     else

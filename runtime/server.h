@@ -40,7 +40,6 @@ typedef enum server_state { SERVER_OPEN, SERVER_DRAINING, SERVER_LINGERING, SERV
 struct mrpc_server {
     mrpc_runtime *runtime;
     mrpc_connection_options connection;
-    char *congestion, *source;
     uint32_t max_connections;
     uint64_t hello_timeout_ns;
     server_service *services;

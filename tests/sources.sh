@@ -21,7 +21,7 @@ for file in $files; do
 done
 
 for file in $(find include $folders -type f \( -name '*.[ch]' -o -name '*.cc' \) ! -path '*/golden/*'); do
-    long=$(grep -nE '^.{121,}' "$file" | cut -d : -f 1 | tr '\n' ' ')
+    long=$(LC_ALL=C.UTF-8 grep -nE '^.{121,}' "$file" | cut -d : -f 1 | tr '\n' ' ')
     [ -z "$long" ] || fail "$file has lines of more than 120 columns: $long"
 done
 

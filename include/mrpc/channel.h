@@ -41,7 +41,7 @@ typedef struct mrpc_connection_options {
     uint32_t keepalive_s;    /* tcp: idle seconds before probes, at most 32,767; 0: the kernel's default, no probes */
     uint32_t busy_poll_us;   /* tcp: SO_BUSY_POLL, at most 1,000,000; more than the host's default (sysctl
                                 net.core.busy_read) takes CAP_NET_ADMIN */
-    const char *source;      /* tcp, client: numeric source address */
+    const char *source;      /* tcp, rdma; client: numeric source address */
     uint64_t zero_copy;      /* tcp: MSG_ZEROCOPY for payloads from so many bytes on; 0: never */
     uint64_t shm_data;       /* shm: bytes of the ring's data area each way; default 4 MiB */
     uint64_t shm_references; /* shm: bytes that may be out by reference; default 256 MiB */
@@ -56,6 +56,13 @@ typedef struct mrpc_connection_options {
     bool rdma_retry_forever; /* rdma: 7 for both, which some devices take for ever: a dead peer may never be noticed */
     bool rdma_no_inline;     /* rdma: do without inline sends, as a device without them does */
     bool rdma_no_srq;        /* rdma: a receive queue for each connection, as on a device that can share none */
+    /* rdma: the device to use, "NAME", "NAME/PORT" or "NAME/PORT/GID", e.g. "mlx5_0/1/3": a client goes out by it, with
+     * that entry of its GID table; a server takes connections by it alone. NULL: what address and route say. */
+    const char *rdma_device;
+    uint8_t rdma_traffic_class;   /* rdma: of the packets that are sent; RoCE: its upper 6 bits are the DSCP */
+    uint32_t rdma_ack_timeout_us; /* rdma: how long to wait for an acknowledgement before a message is sent again, 8 or
+                                     more, rounded up to 4.096 us times a power of two; 0: what the connection manager
+                                     takes, about half a second */
 } mrpc_connection_options;
 
 /* Options of a channel. Zero means the default. */

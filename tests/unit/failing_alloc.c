@@ -32,10 +32,14 @@ static _Atomic unsigned left; /* calls until one fails */
 static enum failing_calls kind;
 static int reason = ENOMEM;
 
-static bool fails(enum failing_calls what)
+bool failing_alloc_armed(enum failing_calls what)
 {
-    if (!atomic_load(&armed) || what != kind || !pthread_equal(thread, pthread_self()) ||
-        atomic_fetch_sub(&left, 1) > 1)
+    return atomic_load(&armed) && what == kind && pthread_equal(thread, pthread_self());
+}
+
+bool failing_alloc_due(enum failing_calls what)
+{
+    if (!failing_alloc_armed(what) || atomic_fetch_sub(&left, 1) > 1)
         return false;
     if (!atomic_exchange(&armed, false)) /* failing_alloc_stop() came first */
         return false;
@@ -92,70 +96,70 @@ void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_malloc(size_t size)
 {
-    return fails(FAILING_ALLOCATIONS) ? NULL : __real_malloc(size);
+    return failing_alloc_due(FAILING_ALLOCATIONS) ? NULL : __real_malloc(size);
 }
 
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size)
 {
-    return fails(FAILING_ALLOCATIONS) ? NULL : __real_calloc(count, size);
+    return failing_alloc_due(FAILING_ALLOCATIONS) ? NULL : __real_calloc(count, size);
 }
 
 void *__real_realloc(void *memory, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
 void *__wrap_realloc(void *memory, size_t size)
 {
-    return fails(FAILING_ALLOCATIONS) ? NULL : __real_realloc(memory, size);
+    return failing_alloc_due(FAILING_ALLOCATIONS) ? NULL : __real_realloc(memory, size);
 }
 
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
-    return fails(FAILING_ALLOCATIONS) ? NULL : __real_aligned_alloc(alignment, size);
+    return failing_alloc_due(FAILING_ALLOCATIONS) ? NULL : __real_aligned_alloc(alignment, size);
 }
 
 char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 char *__wrap_strdup(const char *text)
 {
-    return fails(FAILING_ALLOCATIONS) ? NULL : __real_strdup(text);
+    return failing_alloc_due(FAILING_ALLOCATIONS) ? NULL : __real_strdup(text);
 }
 
 void *__real_mmap(void *address, size_t size, int protection, int flags, int descriptor, off_t offset);
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int descriptor, off_t offset);
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int descriptor, off_t offset)
 {
-    return fails(FAILING_ALLOCATIONS) ? MAP_FAILED : __real_mmap(address, size, protection, flags, descriptor, offset);
+    return failing_alloc_due(FAILING_ALLOCATIONS) ? MAP_FAILED : __real_mmap(address, size, protection, flags, descriptor, offset);
 }
 
 int __real_memfd_create(const char *name, unsigned flags);
 int __wrap_memfd_create(const char *name, unsigned flags);
 int __wrap_memfd_create(const char *name, unsigned flags)
 {
-    return fails(FAILING_ALLOCATIONS) || fails(FAILING_DESCRIPTORS) ? -1 : __real_memfd_create(name, flags);
+    return failing_alloc_due(FAILING_ALLOCATIONS) || failing_alloc_due(FAILING_DESCRIPTORS) ? -1 : __real_memfd_create(name, flags);
 }
 
 int __real_ftruncate(int descriptor, off_t size);
 int __wrap_ftruncate(int descriptor, off_t size);
 int __wrap_ftruncate(int descriptor, off_t size)
 {
-    return fails(FAILING_ALLOCATIONS) ? -1 : __real_ftruncate(descriptor, size);
+    return failing_alloc_due(FAILING_ALLOCATIONS) ? -1 : __real_ftruncate(descriptor, size);
 }
 
 int __real_fallocate(int descriptor, int mode, off_t from, off_t size);
 int __wrap_fallocate(int descriptor, int mode, off_t from, off_t size);
 int __wrap_fallocate(int descriptor, int mode, off_t from, off_t size)
 {
-    return fails(FAILING_ALLOCATIONS) ? -1 : __real_fallocate(descriptor, mode, from, size);
+    return failing_alloc_due(FAILING_ALLOCATIONS) ? -1 : __real_fallocate(descriptor, mode, from, size);
 }
 
 int __real_madvise(void *address, size_t size, int advice);
 int __wrap_madvise(void *address, size_t size, int advice);
 int __wrap_madvise(void *address, size_t size, int advice)
 {
-    return advice == MADV_POPULATE_WRITE && fails(FAILING_ALLOCATIONS) ? -1 : __real_madvise(address, size, advice);
+    return advice == MADV_POPULATE_WRITE && failing_alloc_due(FAILING_ALLOCATIONS) ? -1 : __real_madvise(address, size, advice);
 }
 
 /* The third argument is passed on as a word, whatever it is: so do the C library's own wrappers. */
@@ -167,7 +171,7 @@ int __wrap_fcntl(int descriptor, int command, ...)
     va_start(arguments, command);
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
-    return command == F_ADD_SEALS && fails(FAILING_ALLOCATIONS) ? -1 : __real_fcntl(descriptor, command, argument);
+    return command == F_ADD_SEALS && failing_alloc_due(FAILING_ALLOCATIONS) ? -1 : __real_fcntl(descriptor, command, argument);
 }
 
 /* --- system calls that make a descriptor --- */
@@ -176,35 +180,35 @@ int __real_socket(int domain, int type, int protocol);
 int __wrap_socket(int domain, int type, int protocol);
 int __wrap_socket(int domain, int type, int protocol)
 {
-    return fails(FAILING_DESCRIPTORS) ? -1 : __real_socket(domain, type, protocol);
+    return failing_alloc_due(FAILING_DESCRIPTORS) ? -1 : __real_socket(domain, type, protocol);
 }
 
 int __real_accept4(int descriptor, struct sockaddr *address, socklen_t *size, int flags);
 int __wrap_accept4(int descriptor, struct sockaddr *address, socklen_t *size, int flags);
 int __wrap_accept4(int descriptor, struct sockaddr *address, socklen_t *size, int flags)
 {
-    return fails(FAILING_DESCRIPTORS) ? -1 : __real_accept4(descriptor, address, size, flags);
+    return failing_alloc_due(FAILING_DESCRIPTORS) ? -1 : __real_accept4(descriptor, address, size, flags);
 }
 
 int __real_eventfd(unsigned value, int flags);
 int __wrap_eventfd(unsigned value, int flags);
 int __wrap_eventfd(unsigned value, int flags)
 {
-    return fails(FAILING_DESCRIPTORS) ? -1 : __real_eventfd(value, flags);
+    return failing_alloc_due(FAILING_DESCRIPTORS) ? -1 : __real_eventfd(value, flags);
 }
 
 int __real_epoll_create1(int flags);
 int __wrap_epoll_create1(int flags);
 int __wrap_epoll_create1(int flags)
 {
-    return fails(FAILING_DESCRIPTORS) ? -1 : __real_epoll_create1(flags);
+    return failing_alloc_due(FAILING_DESCRIPTORS) ? -1 : __real_epoll_create1(flags);
 }
 
 int __real_timerfd_create(int clock, int flags);
 int __wrap_timerfd_create(int clock, int flags);
 int __wrap_timerfd_create(int clock, int flags)
 {
-    return fails(FAILING_DESCRIPTORS) ? -1 : __real_timerfd_create(clock, flags);
+    return failing_alloc_due(FAILING_DESCRIPTORS) ? -1 : __real_timerfd_create(clock, flags);
 }
 
 #ifdef HAVE_LIBURING
@@ -212,7 +216,7 @@ int __real_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, s
 int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *parameters);
 int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *parameters)
 {
-    return fails(FAILING_DESCRIPTORS) ? -reason : __real_io_uring_queue_init_params(entries, ring, parameters);
+    return failing_alloc_due(FAILING_DESCRIPTORS) ? -reason : __real_io_uring_queue_init_params(entries, ring, parameters);
 }
 #endif
 
@@ -222,35 +226,35 @@ int __real_bind(int descriptor, const struct sockaddr *address, socklen_t size);
 int __wrap_bind(int descriptor, const struct sockaddr *address, socklen_t size);
 int __wrap_bind(int descriptor, const struct sockaddr *address, socklen_t size)
 {
-    return fails(FAILING_SETTINGS) ? -1 : __real_bind(descriptor, address, size);
+    return failing_alloc_due(FAILING_SETTINGS) ? -1 : __real_bind(descriptor, address, size);
 }
 
 int __real_listen(int descriptor, int backlog);
 int __wrap_listen(int descriptor, int backlog);
 int __wrap_listen(int descriptor, int backlog)
 {
-    return fails(FAILING_SETTINGS) ? -1 : __real_listen(descriptor, backlog);
+    return failing_alloc_due(FAILING_SETTINGS) ? -1 : __real_listen(descriptor, backlog);
 }
 
 int __real_setsockopt(int descriptor, int level, int option, const void *value, socklen_t size);
 int __wrap_setsockopt(int descriptor, int level, int option, const void *value, socklen_t size);
 int __wrap_setsockopt(int descriptor, int level, int option, const void *value, socklen_t size)
 {
-    return fails(FAILING_SETTINGS) ? -1 : __real_setsockopt(descriptor, level, option, value, size);
+    return failing_alloc_due(FAILING_SETTINGS) ? -1 : __real_setsockopt(descriptor, level, option, value, size);
 }
 
 int __real_getsockname(int descriptor, struct sockaddr *address, socklen_t *size);
 int __wrap_getsockname(int descriptor, struct sockaddr *address, socklen_t *size);
 int __wrap_getsockname(int descriptor, struct sockaddr *address, socklen_t *size)
 {
-    return fails(FAILING_SETTINGS) ? -1 : __real_getsockname(descriptor, address, size);
+    return failing_alloc_due(FAILING_SETTINGS) ? -1 : __real_getsockname(descriptor, address, size);
 }
 
 int __real_epoll_ctl(int epoll, int operation, int descriptor, struct epoll_event *event);
 int __wrap_epoll_ctl(int epoll, int operation, int descriptor, struct epoll_event *event);
 int __wrap_epoll_ctl(int epoll, int operation, int descriptor, struct epoll_event *event)
 {
-    return operation != EPOLL_CTL_DEL && fails(FAILING_SETTINGS)
+    return operation != EPOLL_CTL_DEL && failing_alloc_due(FAILING_SETTINGS)
                ? -1
                : __real_epoll_ctl(epoll, operation, descriptor, event);
 }
@@ -261,35 +265,35 @@ ssize_t __real_send(int descriptor, const void *bytes, size_t size, int flags);
 ssize_t __wrap_send(int descriptor, const void *bytes, size_t size, int flags);
 ssize_t __wrap_send(int descriptor, const void *bytes, size_t size, int flags)
 {
-    return fails(FAILING_TRANSFERS) ? -1 : __real_send(descriptor, bytes, size, flags);
+    return failing_alloc_due(FAILING_TRANSFERS) ? -1 : __real_send(descriptor, bytes, size, flags);
 }
 
 ssize_t __real_sendmsg(int descriptor, const struct msghdr *message, int flags);
 ssize_t __wrap_sendmsg(int descriptor, const struct msghdr *message, int flags);
 ssize_t __wrap_sendmsg(int descriptor, const struct msghdr *message, int flags)
 {
-    return fails(FAILING_TRANSFERS) ? -1 : __real_sendmsg(descriptor, message, flags);
+    return failing_alloc_due(FAILING_TRANSFERS) ? -1 : __real_sendmsg(descriptor, message, flags);
 }
 
 ssize_t __real_recv(int descriptor, void *bytes, size_t size, int flags);
 ssize_t __wrap_recv(int descriptor, void *bytes, size_t size, int flags);
 ssize_t __wrap_recv(int descriptor, void *bytes, size_t size, int flags)
 {
-    return fails(FAILING_TRANSFERS) ? -1 : __real_recv(descriptor, bytes, size, flags);
+    return failing_alloc_due(FAILING_TRANSFERS) ? -1 : __real_recv(descriptor, bytes, size, flags);
 }
 
 ssize_t __real_recvmsg(int descriptor, struct msghdr *message, int flags);
 ssize_t __wrap_recvmsg(int descriptor, struct msghdr *message, int flags);
 ssize_t __wrap_recvmsg(int descriptor, struct msghdr *message, int flags)
 {
-    return fails(FAILING_TRANSFERS) ? -1 : __real_recvmsg(descriptor, message, flags);
+    return failing_alloc_due(FAILING_TRANSFERS) ? -1 : __real_recvmsg(descriptor, message, flags);
 }
 
 ssize_t __real_readv(int descriptor, const struct iovec *pieces, int count);
 ssize_t __wrap_readv(int descriptor, const struct iovec *pieces, int count);
 ssize_t __wrap_readv(int descriptor, const struct iovec *pieces, int count)
 {
-    return fails(FAILING_TRANSFERS) ? -1 : __real_readv(descriptor, pieces, count);
+    return failing_alloc_due(FAILING_TRANSFERS) ? -1 : __real_readv(descriptor, pieces, count);
 }
 
 /* --- looking for leaks --- */

@@ -39,7 +39,9 @@ enum failing_calls {
     FAILING_DESCRIPTORS, /* what makes a descriptor: socket accept4 eventfd epoll_create1 timerfd_create
                             memfd_create io_uring_queue_init_params */
     FAILING_SETTINGS,    /* what prepares one: bind listen setsockopt getsockname epoll_ctl, but for removing */
-    FAILING_TRANSFERS    /* send sendmsg recv recvmsg readv */
+    FAILING_TRANSFERS,   /* send sendmsg recv recvmsg readv */
+    FAILING_VERBS,       /* of RDMA and its connection manager, but for ibv_poll_cq: failing_verbs.c */
+    FAILING_POLLS        /* ibv_poll_cq */
 };
 
 struct failing_alloc {
@@ -66,6 +68,11 @@ void failing_alloc_set_errno(int reason);
 
 /* What fails from now on, instead of allocations, and with which errno; until the next failing_alloc_begin(). */
 void failing_alloc_set_calls(enum failing_calls which, int reason);
+
+/* For functions that are replaced elsewhere: whether this call is the one that fails, with errno set; and whether that
+ * kind of calls, by this thread, is waited for at all. */
+bool failing_alloc_due(enum failing_calls what);
+bool failing_alloc_armed(enum failing_calls what);
 
 /* How many descriptors the process has open, and how many of its mappings have `name` in /proc/self/maps. */
 unsigned count_descriptors(void);

@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -307,6 +308,9 @@ static void check_next_call(const struct failing_alloc *fail, const way *how, si
     mrpc_release(pong);
 }
 
+/* Of one kind of failure. */
+static unsigned most_runs = UINT_MAX;
+
 /* --- client and server in one thread, so that what either does fails --- */
 
 typedef struct world {
@@ -351,7 +355,7 @@ static void set_up_fails_in_turn(const setup *how, fault what)
     struct failing_alloc fail;
     failing_alloc_begin(&fail);
     failing_alloc_set_calls(what.which, what.reason);
-    while (failing_alloc_next(&fail)) {
+    while (fail.runs < most_runs && failing_alloc_next(&fail)) {
         world w = {0};
         mrpc_error error = {0};
         failing_alloc_start(&fail);
@@ -371,7 +375,7 @@ static void call_fails_in_turn(const setup *how, const way *call, fault what)
     struct failing_alloc fail;
     failing_alloc_begin(&fail);
     failing_alloc_set_calls(what.which, what.reason);
-    while (failing_alloc_next(&fail)) {
+    while (fail.runs < most_runs && failing_alloc_next(&fail)) {
         world w = {0};
         outcome o = {0};
         mrpc_error error;
@@ -396,7 +400,7 @@ static void call_fails_on_one_side(const setup *how, const way *call, fault what
     struct failing_alloc fail;
     failing_alloc_begin(&fail);
     failing_alloc_set_calls(what.which, what.reason);
-    while (failing_alloc_next(&fail)) {
+    while (fail.runs < most_runs && failing_alloc_next(&fail)) {
         fixture f;
         outcome o = {0};
         set_up(&f, how);
@@ -485,9 +489,47 @@ static void server_without_memory(void **state)
         call_fails_on_one_side(*state, some_ways[i], no_memory, true);
 }
 
+#ifdef FAILING_VERBS_TOO
+static const fault no_verbs = {.which = FAILING_VERBS, .reason = ENOMEM};
+static const fault no_polls = {.which = FAILING_POLLS, .reason = EIO};
+
+static void verbs_of_both_sides_fail(void **state)
+{
+    if (is_double(state))
+        return;
+    set_up_fails_in_turn(*state, no_verbs);
+    for (int i = 0; i < SOME_WAYS; i++)
+        call_fails_in_turn(*state, some_ways[i], no_verbs);
+}
+
+static void verbs_of_one_side_fail(void **state)
+{
+    for (int i = 0; i < SOME_WAYS && !is_double(state); i++) {
+        call_fails_on_one_side(*state, some_ways[i], no_verbs, false);
+        call_fails_on_one_side(*state, some_ways[i], no_verbs, true);
+    }
+}
+
+/* There is no end of polls: those that come first are enough. */
+static void polls_fail(void **state)
+{
+    if (is_double(state))
+        return;
+    most_runs = 60;
+    for (int i = 0; i < SOME_WAYS; i++)
+        call_fails_in_turn(*state, some_ways[i], no_polls);
+    most_runs = UINT_MAX;
+}
+#endif
+
 int main(int argc, char **argv)
 {
     const named_test tests[] = {
+#ifdef FAILING_VERBS_TOO
+        NAMED_TEST(verbs_of_both_sides_fail),
+        NAMED_TEST(verbs_of_one_side_fail),
+        NAMED_TEST(polls_fail),
+#endif
         NAMED_TEST(set_up_without_memory_or_descriptors),
         NAMED_TEST(calls_without_memory),
         NAMED_TEST(calls_without_descriptors),

@@ -25,6 +25,7 @@ struct mrpc_rdma_attempt {
     uint32_t next; /* address to try */
     bool has_source;
     mrpc_address source;
+    mrpc_rdma_choice choice;
 };
 
 void mrpc_rdma_attempt_free(mrpc_rdma_connection *connection)
@@ -47,19 +48,31 @@ int mrpc_rdma_check(const char *address, mrpc_error *error)
 
 /* --- one address --- */
 
-static int try_address(mrpc_rdma_connection *connection, mrpc_address *address, mrpc_error *error)
+static int resolve(mrpc_rdma_connection *connection, mrpc_address *address, mrpc_error *error)
 {
     mrpc_rdma_attempt *attempt = connection->attempt;
+    mrpc_address chosen;
+    struct sockaddr *source = attempt->has_source ? &attempt->source.any : NULL;
+    int failure = mrpc_rdma_set_options(connection->id, &connection->options, connection->base.peer, error);
+    if (failure == 0 && source == NULL && attempt->choice.device[0] != '\0') {
+        failure = mrpc_rdma_choice_source(&attempt->choice, address->any.sa_family, &chosen, error);
+        source = &chosen.any;
+    }
+    if (failure == 0 && rdma_resolve_addr(connection->id, source, &address->any, RESOLVE_MS) != 0)
+        failure = mrpc_rdma_error(error, connection->base.peer, "rdma_resolve_addr", errno);
+    return failure;
+}
+
+static int try_address(mrpc_rdma_connection *connection, mrpc_address *address, mrpc_error *error)
+{
     mrpc_address_print("rdma", address, connection->base.peer);
     if (rdma_create_id(connection->rdma->channel, &connection->id, connection, RDMA_PS_TCP) != 0) {
         connection->id = NULL;
         return mrpc_rdma_error(error, connection->base.peer, "rdma_create_id", errno);
     }
-    struct sockaddr *source = attempt->has_source ? &attempt->source.any : NULL;
-    if (rdma_resolve_addr(connection->id, source, &address->any, RESOLVE_MS) == 0)
-        return 0;
-    int failure = mrpc_rdma_error(error, connection->base.peer, "rdma_resolve_addr", errno);
-    mrpc_rdma_connection_strip(connection);
+    int failure = resolve(connection, address, error);
+    if (failure != 0)
+        mrpc_rdma_connection_strip(connection);
     return failure;
 }
 
@@ -92,6 +105,9 @@ static void address_failed(mrpc_rdma_connection *connection, mrpc_error *reason)
 
 static int address_resolved(mrpc_rdma_connection *connection, mrpc_error *error)
 {
+    int failure = mrpc_rdma_choice_check(&connection->attempt->choice, connection->id, error);
+    if (failure != 0)
+        return failure;
     if (rdma_resolve_route(connection->id, RESOLVE_MS) == 0)
         return 0;
     return mrpc_rdma_error(error, connection->base.peer, "rdma_resolve_route", errno);
@@ -236,6 +252,8 @@ int mrpc_rdma_attempt_start(mrpc_rdma_connection *connection, const char *addres
     connection->attempt = attempt;
     attempt->connection = connection;
     failure = take_source(attempt, setup->options.source, error);
+    if (failure == 0)
+        failure = mrpc_rdma_choice_parse(&attempt->choice, setup->options.rdma_device, error);
     if (failure != 0)
         return failure;
     if (!mrpc_address_known(host, port, &attempt->addresses))

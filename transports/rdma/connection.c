@@ -81,7 +81,7 @@ int mrpc_rdma_connection_new(mrpc_rdma_connection **result, mrpc_rdma *rdma, con
     connection->timer.expired = expired;
     connection->chunk = setup->options.chunk;
     connection->options = setup->options;
-    connection->options.congestion = connection->options.source = NULL;
+    connection->options.congestion = connection->options.source = connection->options.rdma_device = NULL;
     connection->window = connection->allowed = setup->options.rdma_window;
     connection->rx = (mrpc_stream_rx){
         .counters = setup->counters,
@@ -144,7 +144,7 @@ static int create_queue_pair(mrpc_rdma_connection *connection, mrpc_error *error
 int mrpc_rdma_connection_equip(mrpc_rdma_connection *connection, mrpc_error *error)
 {
     mrpc_rdma_device *device;
-    int failure = mrpc_rdma_device_get(&device, connection->rdma, connection->id->verbs, error);
+    int failure = mrpc_rdma_device_get(&device, connection->rdma, connection->id, error);
     if (failure != 0)
         return failure;
     choose_sizes(connection, &device->attributes);

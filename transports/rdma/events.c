@@ -64,12 +64,19 @@ static void connection_event(mrpc_rdma_connection *connection, const struct rdma
     mrpc_rdma_connection_leave(connection);
 }
 
+/* The context of an id is a connection, or with its lowest bit a listener, or with the next one a device. */
 static void dispatch(const struct rdma_cm_event *event)
 {
+    uintptr_t owner = (uintptr_t)event->id->context & 3;
+    bool removed = event->event == RDMA_CM_EVENT_DEVICE_REMOVAL;
     if (event->event == RDMA_CM_EVENT_CONNECT_REQUEST)
         mrpc_rdma_listener_requested(event);
-    else if (((uintptr_t)event->id->context & 1) == 0) /* what a listener is told otherwise needs no answer */
+    else if (owner == 0)
         connection_event(event->id->context, event);
+    else if (owner == 1 && removed)
+        mrpc_rdma_listener_lost(event);
+    else if (owner == 2 && removed)
+        mrpc_rdma_device_removed(event);
 }
 
 /* An event is acknowledged before it is handled: an id with one that is not cannot be destroyed. */

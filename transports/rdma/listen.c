@@ -8,13 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BACKLOG = 1024, REASON_MAX = 140 /* bytes of text that fit into a rejection */ };
+enum { BACKLOG = 1024, REASON_MAX = 140 /* bytes of text that fit into a rejection */, AGAIN_NS = 500000000 };
 
 struct mrpc_rdma_listener {
     mrpc_listener base;
     mrpc_transport_setup setup; /* without strings */
     mrpc_rdma *rdma;
-    struct rdma_cm_id *id;
+    struct rdma_cm_id *id; /* NULL: its device is gone, and is waited for */
+    mrpc_address at;       /* with the port that it really is */
+    mrpc_timer timer;      /* to look for the device */
+    mrpc_rdma_choice choice;
 };
 
 /* Events find what they are about in the id's context: a connection, or a listener, whose address is marked by its
@@ -50,6 +53,10 @@ static int answer(mrpc_rdma_connection *connection, const struct rdma_cm_event *
 {
     int failure = mrpc_rdma_connection_greeted(connection, event->param.conn.private_data,
                                                event->param.conn.private_data_len, error);
+    if (failure == 0)
+        failure = mrpc_rdma_choice_check(&connection->listener->choice, connection->id, error);
+    if (failure == 0)
+        failure = mrpc_rdma_set_options(connection->id, &connection->options, connection->base.peer, error);
     if (failure == 0)
         failure = mrpc_rdma_connection_equip(connection, error);
     if (failure != 0)
@@ -139,6 +146,31 @@ static int listen_at(mrpc_rdma_listener *listener, mrpc_address *at, const char 
     return failure;
 }
 
+/* --- a device that goes and comes back --- */
+
+static void wait_for_device(mrpc_rdma_listener *listener)
+{
+    mrpc_loop *loop = listener->rdma->loop;
+    (void)!mrpc_loop_start(loop, &listener->timer, mrpc_loop_now(loop) + AGAIN_NS);
+}
+
+static void look_for_device(mrpc_timer *timer)
+{
+    mrpc_rdma_listener *listener = (mrpc_rdma_listener *)((char *)timer - offsetof(mrpc_rdma_listener, timer));
+    if (listen_at(listener, &listener->at, listener->base.address, NULL) != 0)
+        wait_for_device(listener);
+}
+
+void mrpc_rdma_listener_lost(const struct rdma_cm_event *event)
+{
+    mrpc_rdma_listener *listener = listener_of(event->id);
+    (void)rdma_destroy_id(listener->id);
+    listener->id = NULL;
+    wait_for_device(listener);
+}
+
+/* --- */
+
 int mrpc_rdma_listen(mrpc_listener **result, const char *address, const mrpc_transport_setup *setup, mrpc_error *error)
 {
     mrpc_addresses addresses;
@@ -148,7 +180,9 @@ int mrpc_rdma_listen(mrpc_listener **result, const char *address, const mrpc_tra
     mrpc_rdma_listener *listener = calloc(1, sizeof *listener);
     if (listener == NULL)
         return mrpc_error_set(error, MRPC_ENOMEM, "rdma://%s: no memory to listen", address);
-    failure = mrpc_rdma_get(&listener->rdma, setup->loop, error);
+    failure = mrpc_rdma_choice_parse(&listener->choice, setup->options.rdma_device, error);
+    if (failure == 0)
+        failure = mrpc_rdma_get(&listener->rdma, setup->loop, error);
     for (uint32_t i = 0; failure == 0 && i < addresses.count; i++) {
         failure = listen_at(listener, &addresses.list[i], address, error);
         if (failure == 0)
@@ -160,9 +194,10 @@ int mrpc_rdma_listen(mrpc_listener **result, const char *address, const mrpc_tra
     }
     listener->base.transport = &mrpc_transport_rdma;
     listener->setup = *setup;
-    listener->setup.options.congestion = listener->setup.options.source = NULL;
-    mrpc_address_print("rdma", (const mrpc_address *)(const void *)rdma_get_local_addr(listener->id),
-                       listener->base.address);
+    listener->setup.options.congestion = listener->setup.options.source = listener->setup.options.rdma_device = NULL;
+    listener->timer.expired = look_for_device;
+    memcpy(&listener->at, rdma_get_local_addr(listener->id), sizeof listener->at);
+    mrpc_address_print("rdma", &listener->at, listener->base.address);
     *result = &listener->base;
     return 0;
 }
@@ -170,7 +205,9 @@ int mrpc_rdma_listen(mrpc_listener **result, const char *address, const mrpc_tra
 void mrpc_rdma_unlisten(mrpc_listener *base)
 {
     mrpc_rdma_listener *listener = (mrpc_rdma_listener *)base;
-    (void)rdma_destroy_id(listener->id); /* with what has asked and was not looked at yet */
+    mrpc_loop_stop(listener->rdma->loop, &listener->timer);
+    if (listener->id != NULL)
+        (void)rdma_destroy_id(listener->id); /* with what has asked and was not looked at yet */
     for (mrpc_rdma_connection *c = listener->rdma->connections, *next; c != NULL; c = next) {
         next = c->next;
         if (c->listener == listener)

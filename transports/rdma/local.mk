@@ -4,7 +4,7 @@
 if HAVE_RDMA
 transportdir = $(moduledir)
 transport_LTLIBRARIES = mrpc-rdma.la
-mrpc_rdma_la_SOURCES = transports/rdma/connect.c transports/rdma/connection.c transports/rdma/device.c transports/rdma/events.c \
+mrpc_rdma_la_SOURCES = transports/rdma/choice.c transports/rdma/connect.c transports/rdma/connection.c transports/rdma/device.c transports/rdma/events.c \
 	transports/rdma/host.c transports/rdma/hub.c transports/rdma/listen.c transports/rdma/memory.c transports/rdma/protocol.h \
 	transports/rdma/rdma.c transports/rdma/rdma.h transports/rdma/receive.c transports/rdma/send.c transports/rdma/verbs.c \
 	transports/address/address.c transports/address/lookup.c \

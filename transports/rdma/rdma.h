@@ -8,6 +8,7 @@
  *   listen      listening and accepting                              memory       registered memory
  *   connection  life and end of a connection                         send         work requests and credits out
  *   verbs       errors in words                                      receive      completions and credits in
+ *   choice      the device that the options want
  *
  *     loop ─ mrpc_rdma ─┬─ device ─┬─ hub ─┬─ connection ─ queue pair
  *                       │          │       └─ …
@@ -67,6 +68,8 @@ struct mrpc_rdma_device {
     mrpc_rdma_device *next;
     mrpc_rdma *rdma;
     struct ibv_context *verbs;
+    struct rdma_cm_id *anchor; /* bound to it, to be told when it is removed */
+    bool removed;
     struct ibv_device_attr attributes;
     struct ibv_pd *pd;
     mrpc_heap *heap;             /* of all that the transport sends from and receives into */
@@ -75,9 +78,11 @@ struct mrpc_rdma_device {
     mrpc_rdma_hub *hubs;
 };
 
-/* The one for a device that the connection manager has chosen; made at first use. ENOMEM, ESYS. */
-MRPC_MUST_CHECK int mrpc_rdma_device_get(mrpc_rdma_device **device, mrpc_rdma *rdma, struct ibv_context *verbs,
+/* The device that the connection manager has bound the id to; made at first use. ENOMEM, ESYS. */
+MRPC_MUST_CHECK int mrpc_rdma_device_get(mrpc_rdma_device **device, mrpc_rdma *rdma, struct rdma_cm_id *id,
                                          mrpc_error *error);
+/* The device that event->id, the anchor, belongs to has gone; its connections are told by events of their own. */
+void mrpc_rdma_device_removed(const struct rdma_cm_event *event);
 void mrpc_rdma_device_free(mrpc_rdma_device *device);
 /* Its last hub has gone: it is freed, until a connection needs it again. */
 void mrpc_rdma_device_leave(mrpc_rdma_device *device);
@@ -265,6 +270,27 @@ void mrpc_rdma_attempt_event(mrpc_rdma_connection *connection, const struct rdma
 void mrpc_rdma_attempt_expired(mrpc_rdma_connection *connection);
 void mrpc_rdma_attempt_free(mrpc_rdma_connection *connection);
 
+/* --- choice.c --- */
+
+enum { RDMA_ANY = -1 };
+
+/* What the option rdma_device says. */
+typedef struct mrpc_rdma_choice {
+    char device[64]; /* "": any */
+    int port, gid;   /* RDMA_ANY, or a number */
+} mrpc_rdma_choice;
+
+/* NULL: anything will do. EINVAL. */
+MRPC_MUST_CHECK int mrpc_rdma_choice_parse(mrpc_rdma_choice *choice, const char *text, mrpc_error *error);
+/* An address of the family that the chosen device has. ENOENT, ENOMEM, ESYS. */
+MRPC_MUST_CHECK int mrpc_rdma_choice_source(const mrpc_rdma_choice *choice, sa_family_t family, mrpc_address *source,
+                                            mrpc_error *error);
+/* Whether an id that is bound to a device is bound to the chosen one. EINVAL, ENOENT, ENOMEM, ESYS. */
+MRPC_MUST_CHECK int mrpc_rdma_choice_check(const mrpc_rdma_choice *choice, struct rdma_cm_id *id, mrpc_error *error);
+/* Traffic class and timeout, before the id resolves a route or accepts. ESYS. */
+MRPC_MUST_CHECK int mrpc_rdma_set_options(struct rdma_cm_id *id, const mrpc_connection_options *options,
+                                          const char *where, mrpc_error *error);
+
 /* --- listen.c --- */
 
 int mrpc_rdma_listen(mrpc_listener **listener, const char *address, const mrpc_transport_setup *setup,
@@ -272,6 +298,8 @@ int mrpc_rdma_listen(mrpc_listener **listener, const char *address, const mrpc_t
 void mrpc_rdma_unlisten(mrpc_listener *listener);
 /* Somebody wants to connect to the listener that is the context of event->listen_id. */
 void mrpc_rdma_listener_requested(const struct rdma_cm_event *event);
+/* The device that event->id, a listener's, belongs to has gone: listens again when it is back. */
+void mrpc_rdma_listener_lost(const struct rdma_cm_event *event);
 /* The connection is there: hands it over. */
 void mrpc_rdma_listener_accepted(mrpc_rdma_connection *connection);
 

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * failing_verbs.c - what mrpc-rdma.so calls, before it gets there: verbs, the connection manager, and the C library's
+ * allocations
+ *
+ * The program that links this exports these functions (-rdynamic), so the dynamic linker binds the module's calls to
+ * them. Those verbs that are functions of a device and inline in <infiniband/verbs.h> are replaced in the device's
+ * table when its first completion queue is made.
+ */
+#include "config.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <infiniband/verbs.h>
+#include <rdma/rdma_cma.h>
+
+#include "tests/unit/failing_alloc.h"
+
+#undef ibv_reg_mr
+
+#define EXPORT __attribute__((visibility("default")))
+
+static void *next(const char *name)
+{
+    void *function = dlsym(RTLD_NEXT, name);
+    if (function == NULL)
+        abort();
+    return function;
+}
+
+/* RESULT NAME(PARAMETERS): FAILED when it is its turn, else the real one of the ARGUMENTS. */
+#define VERB(result, name, parameters, arguments, failed)                                                              \
+    EXPORT result name parameters;                                                                                     \
+    result name parameters                                                                                             \
+    {                                                                                                                  \
+        static result(*real) parameters;                                                                               \
+        if (failing_alloc_due(FAILING_VERBS))                                                                          \
+            return failed;                                                                                             \
+        if (real == NULL)                                                                                              \
+            real = (result(*) parameters)next(#name);                                                                  \
+        return real arguments;                                                                                         \
+    }
+
+/* --- the connection manager: -1 and errno --- */
+
+VERB(struct rdma_event_channel *, rdma_create_event_channel, (void), (), NULL)
+VERB(int, rdma_create_id,
+     (struct rdma_event_channel * channel, struct rdma_cm_id **id, void *context, enum rdma_port_space space),
+     (channel, id, context, space), -1)
+VERB(int, rdma_bind_addr, (struct rdma_cm_id * id, struct sockaddr *address), (id, address), -1)
+VERB(int, rdma_listen, (struct rdma_cm_id * id, int backlog), (id, backlog), -1)
+VERB(int, rdma_resolve_addr,
+     (struct rdma_cm_id * id, struct sockaddr *source, struct sockaddr *destination, int timeout),
+     (id, source, destination, timeout), -1)
+VERB(int, rdma_resolve_route, (struct rdma_cm_id * id, int timeout), (id, timeout), -1)
+VERB(int, rdma_create_qp, (struct rdma_cm_id * id, struct ibv_pd *pd, struct ibv_qp_init_attr *attributes),
+     (id, pd, attributes), -1)
+VERB(int, rdma_connect, (struct rdma_cm_id * id, struct rdma_conn_param *parameters), (id, parameters), -1)
+VERB(int, rdma_accept, (struct rdma_cm_id * id, struct rdma_conn_param *parameters), (id, parameters), -1)
+VERB(int, rdma_get_cm_event, (struct rdma_event_channel * channel, struct rdma_cm_event **event), (channel, event), -1)
+VERB(int, rdma_set_option, (struct rdma_cm_id * id, int level, int name, void *value, size_t size),
+     (id, level, name, value, size), -1)
+VERB(struct ibv_context **, rdma_get_devices, (int *count), (count), NULL)
+
+/* --- verbs: NULL and errno, or an errno --- */
+
+static int failed_errno(void)
+{
+    return errno;
+}
+
+VERB(int, ibv_query_device, (struct ibv_context * context, struct ibv_device_attr *attributes), (context, attributes),
+     failed_errno())
+VERB(struct ibv_pd *, ibv_alloc_pd, (struct ibv_context * context), (context), NULL)
+VERB(struct ibv_mr *, ibv_reg_mr, (struct ibv_pd * pd, void *address, size_t size, int access),
+     (pd, address, size, access), NULL)
+VERB(struct ibv_comp_channel *, ibv_create_comp_channel, (struct ibv_context * context), (context), NULL)
+VERB(int, ibv_resize_cq, (struct ibv_cq * cq, int size), (cq, size), failed_errno())
+VERB(struct ibv_srq *, ibv_create_srq, (struct ibv_pd * pd, struct ibv_srq_init_attr *attributes), (pd, attributes),
+     NULL)
+VERB(int, ibv_get_cq_event, (struct ibv_comp_channel * channel, struct ibv_cq **cq, void **context),
+     (channel, cq, context), -1)
+
+/* --- verbs that are functions of the device --- */
+
+static struct ibv_context_ops real_ops;
+
+static int failing_post_send(struct ibv_qp *qp, struct ibv_send_wr *requests, struct ibv_send_wr **bad)
+{
+    *bad = requests;
+    return failing_alloc_due(FAILING_VERBS) ? failed_errno() : real_ops.post_send(qp, requests, bad);
+}
+
+static int failing_post_recv(struct ibv_qp *qp, struct ibv_recv_wr *requests, struct ibv_recv_wr **bad)
+{
+    *bad = requests;
+    return failing_alloc_due(FAILING_VERBS) ? failed_errno() : real_ops.post_recv(qp, requests, bad);
+}
+
+static int failing_post_srq_recv(struct ibv_srq *srq, struct ibv_recv_wr *requests, struct ibv_recv_wr **bad)
+{
+    *bad = requests;
+    return failing_alloc_due(FAILING_VERBS) ? failed_errno() : real_ops.post_srq_recv(srq, requests, bad);
+}
+
+static int failing_poll_cq(struct ibv_cq *cq, int count, struct ibv_wc *completions)
+{
+    return failing_alloc_due(FAILING_POLLS) ? -failed_errno() : real_ops.poll_cq(cq, count, completions);
+}
+
+static int failing_req_notify_cq(struct ibv_cq *cq, int solicited)
+{
+    return failing_alloc_due(FAILING_VERBS) ? failed_errno() : real_ops.req_notify_cq(cq, solicited);
+}
+
+static void replace_ops(struct ibv_context *context)
+{
+    if (context->ops.post_send == failing_post_send)
+        return;
+    real_ops = context->ops;
+    context->ops.post_send = failing_post_send;
+    context->ops.post_recv = failing_post_recv;
+    context->ops.post_srq_recv = failing_post_srq_recv;
+    context->ops.poll_cq = failing_poll_cq;
+    context->ops.req_notify_cq = failing_req_notify_cq;
+}
+
+EXPORT struct ibv_cq *ibv_create_cq(struct ibv_context *context, int size, void *user, struct ibv_comp_channel *channel,
+                                    int vector);
+struct ibv_cq *ibv_create_cq(struct ibv_context *context, int size, void *user, struct ibv_comp_channel *channel,
+                             int vector)
+{
+    static struct ibv_cq *(*real)(struct ibv_context *, int, void *, struct ibv_comp_channel *, int);
+    if (real == NULL)
+        real = (struct ibv_cq * (*)(struct ibv_context *, int, void *, struct ibv_comp_channel *, int))
+            next("ibv_create_cq");
+    replace_ops(context);
+    return failing_alloc_due(FAILING_VERBS) ? NULL : real(context, size, user, channel, vector);
+}
+
+/* --- allocations of the module, and of nobody else --- */
+
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *memory, size_t size);
+
+static bool is_of_module(const void *address)
+{
+    Dl_info info;
+    return dladdr(address, &info) != 0 && info.dli_fname != NULL && strstr(info.dli_fname, "mrpc-rdma.so") != NULL;
+}
+
+EXPORT void *calloc(size_t count, size_t size);
+void *calloc(size_t count, size_t size)
+{
+    if (failing_alloc_armed(FAILING_ALLOCATIONS) && is_of_module(__builtin_return_address(0)) &&
+        failing_alloc_due(FAILING_ALLOCATIONS))
+        return NULL;
+    return __libc_calloc(count, size);
+}
+
+EXPORT void *realloc(void *memory, size_t size);
+void *realloc(void *memory, size_t size)
+{
+    if (failing_alloc_armed(FAILING_ALLOCATIONS) && is_of_module(__builtin_return_address(0)) &&
+        failing_alloc_due(FAILING_ALLOCATIONS))
+        return NULL;
+    return __libc_realloc(memory, size);
+}

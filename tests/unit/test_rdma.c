@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_rdma.c - what only rdma:// has: devices and their choice, lost and cut wires, removed devices, many queue pairs
+ *
+ * Runs in the virtual machine of make check-rdma: the devices are rxe0 (10.99.0.1, on v0) and rxe1 (10.99.0.2, on v1).
+ */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netpacket/packet.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/runtime_process.h"
+
+enum { ROCE_PORT = 4791 };
+
+#define CONNECTION(...) (mrpc_connection_options){.size = sizeof(mrpc_connection_options), __VA_ARGS__}
+
+/* --- the machine --- */
+
+/* Runs a command of the system, which must succeed. */
+static void command(const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    int status = system(text);
+    if (status != 0)
+        fail_msg("%s: status %d", text, status);
+}
+
+/* The first number in what a command prints. */
+static long number_of(const char *text)
+{
+    long number = -1;
+    FILE *output = popen(text, "r");
+    assert_non_null(output);
+    if (fscanf(output, "%ld", &number) != 1)
+        number = -1;
+    (void)pclose(output);
+    return number;
+}
+
+static long sent_packets(int device)
+{
+    char text[128];
+    (void)snprintf(text, sizeof text, "cat /sys/class/infiniband/rxe%d/ports/1/hw_counters/sent_pkts", device);
+    return number_of(text);
+}
+
+/* What this process has of the devices: protection domains, completion queues, queue pairs, registrations, ids. */
+static long resources(void)
+{
+    char text[256];
+    (void)snprintf(text, sizeof text,
+                   "for kind in pd cq qp mr cm_id srq; do rdma resource show $kind 2>/dev/null | grep -c ' pid %d '; done | "
+                   "awk '{ sum += $1 } END { print sum }'",
+                   (int)getpid());
+    return number_of(text);
+}
+
+/* Waits at most a minute until this process has no more of the devices than that. */
+static void wait_for_resources(long most)
+{
+    long now = resources();
+    for (int i = 0; i < 120 && now > most; i++) {
+        usleep(500000);
+        now = resources();
+    }
+    if (now > most)
+        fail_msg("%ld resources of the devices are left, %ld are expected", now, most);
+}
+
+static unsigned count_descriptors(void)
+{
+    return (unsigned)number_of("ls /proc/$PPID/fd | wc -l");
+}
+
+/* --- calls --- */
+
+static mrpc_status call_once(mrpc_channel *channel, const mrpc_call_options *options)
+{
+    const echo_Ping ping = {.number = 1};
+    return echo_Echo_Unary(channel, &ping, NULL, options);
+}
+
+static void expect_status(const mrpc_status *status, mrpc_code code, const char *words)
+{
+    if (status->code != code || strstr(status->message, words) == NULL)
+        fail_msg("%s: %s; expected were %s and \"%s\"", mrpc_code_name(status->code), status->message,
+                 mrpc_code_name(code), words);
+}
+
+/* A call over a channel of its own. */
+static mrpc_status call_with(const char *address, mrpc_connection_options connection)
+{
+    const setup how = {.connection = connection};
+    mrpc_runtime *runtime = new_runtime(&how);
+    mrpc_channel *channel = new_channel(&how, runtime, address);
+    mrpc_status status = call_once(channel, NULL);
+    mrpc_channel_close(channel);
+    mrpc_runtime_unref(runtime);
+    return status;
+}
+
+/* "rdma://HOST" with the port that the server has. */
+static const char *at(const echo_server *server, const char *host, char text[128])
+{
+    (void)snprintf(text, 128, "rdma://%s%s", host, strrchr(echo_server_address(server), ':'));
+    return text;
+}
+
+/* --- which device --- */
+
+static void the_chosen_device_is_taken(void **state)
+{
+    (void)state;
+    const setup how = {.name = "rdma"};
+    char address[128];
+    echo_server *server = start_server(&how, "rdma://0.0.0.0:0");
+    at(server, "10.99.0.1", address);
+    static const char *const choices[] = {"rxe1", "rxe1/1", "rxe1/1/1"};
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
+        long before = sent_packets(1);
+        mrpc_status status = call_with(address, CONNECTION(.rdma_device = choices[i]));
+        expect_status(&status, MRPC_OK, "");
+        assert_true(sent_packets(1) > before);
+    }
+    long before = sent_packets(1);
+    mrpc_status status = call_with(address, CONNECTION(.rdma_device = "rxe0"));
+    expect_status(&status, MRPC_OK, "");
+    assert_int_equal(sent_packets(1), before);
+    echo_server_stop(server, 1000);
+}
+
+static void impossible_choices_are_explained(void **state)
+{
+    (void)state;
+    const setup how = {.name = "rdma"};
+    char address[128];
+    echo_server *server = start_server(&how, "rdma://0.0.0.0:0");
+    at(server, "10.99.0.1", address);
+    static const struct {
+        const char *device, *source, *words;
+    } bad[] = {
+        {"rxe7", NULL, "there is no device rxe7; there are rxe0, rxe1"},
+        {"", NULL, "is not NAME"},
+        {"rxe1/", NULL, "is not NAME"},
+        {"rxe1/0", NULL, "is not NAME"},
+        {"rxe1/1/x", NULL, "is not NAME"},
+        {"rxe1/1/2/3", NULL, "is not NAME"},
+        {"rxe1/300", NULL, "is not NAME"},
+        {"rxe1/2", NULL, "no IPv4 address in the chosen part of its GID table"},
+        {"rxe1/1/0", NULL, "no IPv4 address in the chosen part of its GID table"},
+        {"rxe1", "10.99.0.1", "the way goes over device rxe0"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        mrpc_status status = call_with(address, CONNECTION(.rdma_device = bad[i].device, .source = bad[i].source));
+        expect_status(&status, MRPC_UNAVAILABLE, bad[i].words);
+    }
+    echo_server_stop(server, 1000);
+}
+
+static void a_server_takes_connections_by_its_device_alone(void **state)
+{
+    (void)state;
+    const setup how = {.name = "rdma", .connection = CONNECTION(.rdma_device = "rxe1")};
+    char address[128];
+    echo_server *server = start_server(&how, "rdma://0.0.0.0:0");
+    mrpc_status status = call_with(at(server, "10.99.0.2", address), CONNECTION(.rdma_device = "rxe0"));
+    expect_status(&status, MRPC_OK, "");
+    status = call_with(at(server, "10.99.0.1", address), CONNECTION(.rdma_device = "rxe1"));
+    expect_status(&status, MRPC_UNAVAILABLE, "the peer refuses");
+    echo_server_stop(server, 1000);
+}
+
+/* --- traffic class --- */
+
+static int open_capture(const char *interface)
+{
+    int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK, htons(0x0800));
+    struct sockaddr_ll place = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(0x0800), .sll_ifindex = (int)if_nametoindex(interface)};
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&place, sizeof place), 0);
+    return fd;
+}
+
+/* How many packets of RoCE from that host have come, and how many of them with the traffic class. */
+static void count_captured(int fd, const char *source, uint8_t class, int *all, int *with)
+{
+    uint8_t packet[8192];
+    ssize_t size;
+    struct in_addr from;
+    assert_int_equal(inet_pton(AF_INET, source, &from), 1);
+    *all = *with = 0;
+    while ((size = recv(fd, packet, sizeof packet, 0)) > 0) {
+        size_t header = (packet[0] & 15u) * 4;
+        bool roce = size > (ssize_t)header + 8 && packet[9] == 17 &&
+                    (packet[header + 2] << 8 | packet[header + 3]) == ROCE_PORT;
+        if (!roce || memcmp(packet + 12, &from, sizeof from) != 0)
+            continue;
+        ++*all;
+        *with += packet[1] == class;
+    }
+}
+
+static void the_traffic_class_is_on_the_packets(void **state)
+{
+    (void)state;
+    enum { CLASS = 0x68 };
+    const setup how = {.name = "rdma"};
+    int all, with;
+    echo_server *server = start_server(&how, "rdma://10.99.0.1:0");
+    int fd = open_capture("v0");
+    mrpc_status status =
+        call_with(echo_server_address(server), CONNECTION(.rdma_device = "rxe1", .rdma_traffic_class = CLASS));
+    expect_status(&status, MRPC_OK, "");
+    count_captured(fd, "10.99.0.2", CLASS, &all, &with);
+    assert_true(with > 0 && all > 0);
+    status = call_with(echo_server_address(server), CONNECTION(.rdma_device = "rxe1"));
+    expect_status(&status, MRPC_OK, "");
+    count_captured(fd, "10.99.0.2", CLASS, &all, &with);
+    assert_true(all > 0);
+    assert_int_equal(with, 0);
+    close(fd);
+    echo_server_stop(server, 1000);
+}
+
+/* --- calls while something happens to the wire --- */
+
+typedef struct traffic {
+    mrpc_channel *channel;
+    _Atomic bool stop;
+    _Atomic uint64_t good, bad, wrong; /* calls */
+} traffic;
+
+/* Calls with payloads of all sizes up to 200 kB and 20 s of time, one after the other, until it is told to stop. */
+static void *call_again_and_again(void *argument)
+{
+    traffic *mine = argument;
+    for (uint32_t i = 1; !atomic_load(&mine->stop); i++) {
+        echo_Ping *ping = echo_Ping_new(mrpc_channel_heap(mine->channel));
+        size_t size = (size_t)i * 7919 % 200000;
+        const echo_Pong *pong = NULL;
+        assert_int_equal(mrpc_bytes_reserve(ping, &ping->payload, size), 0);
+        echo_fill(ping->payload.data, size, i);
+        mrpc_status status = echo_Echo_Unary(mine->channel, ping, &pong, MRPC_CALL_OPTIONS(.timeout_ms = 20000));
+        bool right = status.code == MRPC_OK && pong->payload.size == size && echo_check(pong->payload.data, size, i);
+        mine->good += right;
+        mine->bad += status.code != MRPC_OK;
+        mine->wrong += status.code == MRPC_OK && !right;
+        if (!right)
+            usleep(10000);
+        mrpc_release(pong);
+        mrpc_release(ping);
+    }
+    return NULL;
+}
+
+typedef struct scene {
+    echo_server *server;
+    mrpc_runtime *runtime;
+    traffic traffic;
+    pthread_t thread;
+} scene;
+
+/* A client on rxe1 that calls a server on rxe0 all the time. */
+static void begin(scene *s)
+{
+    const setup server = {.connection = CONNECTION(.rdma_ack_timeout_us = 100000)};
+    const setup client = {.connection = CONNECTION(.rdma_device = "rxe1", .rdma_ack_timeout_us = 100000)};
+    *s = (scene){.server = start_server(&server, "rdma://10.99.0.1:0"), .runtime = new_runtime(&client)};
+    s->traffic.channel = new_channel(&client, s->runtime, echo_server_address(s->server));
+    assert_int_equal(pthread_create(&s->thread, NULL, call_again_and_again, &s->traffic), 0);
+    sleep(1);
+}
+
+static void end(scene *s)
+{
+    atomic_store(&s->traffic.stop, true);
+    assert_int_equal(pthread_join(s->thread, NULL), 0);
+    mrpc_channel_close(s->traffic.channel);
+    mrpc_runtime_unref(s->runtime);
+    echo_server_stop(s->server, 1000);
+    printf("# %llu calls succeeded, %llu failed\n", (unsigned long long)s->traffic.good,
+           (unsigned long long)s->traffic.bad);
+    assert_int_equal(s->traffic.wrong, 0);
+}
+
+/* A call that begins after this succeeds within a minute. */
+static void expect_service(scene *s)
+{
+    mrpc_status status = call_once(s->traffic.channel, MRPC_CALL_OPTIONS(.timeout_ms = 60000, .wait_for_ready = true));
+    expect_status(&status, MRPC_OK, "");
+}
+
+static void lost_and_late_packets_lose_no_call(void **state)
+{
+    (void)state;
+    static const char *const weather[] = {"loss 2%", "delay 2ms 1ms", "delay 1ms reorder 25% 50%", "duplicate 5%",
+                                          "loss 1% delay 1ms 1ms"};
+    scene s;
+    begin(&s);
+    for (size_t i = 0; i < sizeof weather / sizeof weather[0]; i++) {
+        command("tc qdisc replace dev v0 root netem %s && tc qdisc replace dev v1 root netem %s", weather[i],
+                weather[i]);
+        sleep(4);
+        command("tc qdisc del dev v0 root && tc qdisc del dev v1 root");
+        expect_service(&s);
+    }
+    end(&s);
+    assert_true(s.traffic.good > 0);
+    assert_int_equal(s.traffic.bad, 0);
+}
+
+static void a_cut_wire_ends_calls_and_comes_back(void **state)
+{
+    (void)state;
+    scene s;
+    begin(&s);
+    for (int i = 0; i < 2; i++) {
+        expect_service(&s);
+        command("tc qdisc replace dev v%d root netem loss 100%%", i);
+        sleep(8);
+        uint64_t bad = s.traffic.bad;
+        command("tc qdisc del dev v%d root", i);
+        assert_true(bad > 0);
+        expect_service(&s);
+    }
+    end(&s);
+}
+
+static void a_removed_device_ends_calls_and_comes_back(void **state)
+{
+    (void)state;
+    scene s;
+    begin(&s);
+    for (int i = 1; i >= 0; i--) { /* the client's, the server's */
+        expect_service(&s);
+        command("rdma link delete rxe%d", i);
+        sleep(3);
+        command("rdma link add rxe%d type rxe netdev v%d", i, i);
+        expect_service(&s);
+    }
+    end(&s);
+    assert_true(s.traffic.bad > 0);
+}
+
+/* --- many of them --- */
+
+static void a_thousand_queue_pairs_three_times_over(void **state)
+{
+    (void)state;
+    enum { PAIRS = 1000, TIMES = 3, LISTENING = 2 /* an id and a protection domain */ };
+    const setup how = {.connection = CONNECTION(.rdma_window = 4, .rdma_buffer = 1024)};
+    static mrpc_channel *channels[PAIRS];
+    long found = resources();
+    echo_server *server = start_server(&how, "rdma://10.99.0.1:0");
+    mrpc_runtime *runtime = new_runtime(&how);
+    unsigned descriptors = 0;
+    for (int times = 0; times <= TIMES; times++) {
+        time_t began = time(NULL);
+        int count = times == 0 ? 1 : PAIRS; /* the first one leaves what stays open: devices and event channels */
+        for (int i = 0; i < count; i++)
+            channels[i] = new_channel(&how, runtime, echo_server_address(server));
+        for (int i = 0; i < count; i++) {
+            mrpc_status status = call_once(channels[i], MRPC_CALL_OPTIONS(.timeout_ms = 60000));
+            expect_status(&status, MRPC_OK, "");
+        }
+        long most = resources();
+        assert_true(most >= found + 2 * count); /* a queue pair each, on both sides */
+        for (int i = 0; i < count; i++)
+            mrpc_channel_close(channels[i]);
+        for (int i = 0; i < 20; i++) /* goodbyes, and what is given back some time later */
+            (void)mrpc_runtime_poll(runtime, 50);
+        wait_for_resources(found + LISTENING);
+        if (times > 0)
+            assert_int_equal(count_descriptors(), descriptors);
+        descriptors = count_descriptors();
+        printf("# %d queue pairs on each side, %ld resources at most, %ld s\n", count, most,
+               (long)(time(NULL) - began));
+    }
+    mrpc_runtime_unref(runtime);
+    echo_server_stop(server, 1000);
+    wait_for_resources(found);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_chosen_device_is_taken),
+        cmocka_unit_test(impossible_choices_are_explained),
+        cmocka_unit_test(a_server_takes_connections_by_its_device_alone),
+        cmocka_unit_test(the_traffic_class_is_on_the_packets),
+        cmocka_unit_test(lost_and_late_packets_lose_no_call),
+        cmocka_unit_test(a_cut_wire_ends_calls_and_comes_back),
+        cmocka_unit_test(a_removed_device_ends_calls_and_comes_back),
+        cmocka_unit_test(a_thousand_queue_pairs_three_times_over),
+    };
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
