@@ -112,7 +112,7 @@ static int generate(const build_work *work)
         errno = ENAMETOOLONG;
         return complain("cannot use", options->schema);
     }
-    strcpy(folder, options->schema);
+    memcpy(folder, options->schema, strlen(options->schema) + 1);
     bool fits = module_list_add(&arguments, from_environment("PROTOC", "protoc")) &&
                 module_list_add(&arguments, output) && (plugin[0] == '\0' || module_list_add(&arguments, plugin)) &&
                 (options->stamp == NULL || module_list_add(&arguments, stamp)) &&
@@ -137,7 +137,7 @@ static bool find_source(const char *folder, char *source, unsigned depth)
         if (S_ISDIR(about.st_mode)) {
             found = find_source(path, source, depth - 1);
         } else if (size > 10 && strcmp(entry->d_name + size - 10, ".marshal.c") == 0) {
-            strcpy(source, path);
+            memcpy(source, path, strlen(path) + 1);
             found = true;
         }
     }

@@ -19,7 +19,7 @@ tests_unit_test_rdma_failures_SOURCES = tests/unit/test_runtime_failures.c tests
 nodist_tests_unit_test_rdma_failures_SOURCES = $(ECHO_FILES)
 tests_unit_test_rdma_failures_CPPFLAGS = $(AM_CPPFLAGS) -DFAILING_VERBS_TOO
 tests_unit_test_rdma_failures_CFLAGS = $(AM_CFLAGS) $(RDMA_CFLAGS)
-tests_unit_test_rdma_failures_LDADD = $(TEST_LDADD) $(RDMA_LIBS) -ldl
+tests_unit_test_rdma_failures_LDADD = $(TEST_LDADD) -ldl
 tests_unit_test_rdma_failures_LDFLAGS = $(WRAP_ALLOCATIONS) -rdynamic
 
 check-rdma: all $(rdma_programs)

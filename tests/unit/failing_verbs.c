@@ -23,12 +23,23 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+/* The library's own, which the module has loaded. */
 static void *next(const char *name)
 {
-    void *function = dlsym(RTLD_NEXT, name);
+    void *library = dlopen(strncmp(name, "rdma_", 5) == 0 ? "librdmacm.so.1" : "libibverbs.so.1", RTLD_NOW);
+    void *function = library == NULL ? NULL : dlsym(library, name);
     if (function == NULL)
         abort();
     return function;
+}
+
+/* Where the module that calls verbs lies, which has been loaded from a copy without a name. */
+static const void *module;
+
+static const void *object_of(const void *address)
+{
+    Dl_info info;
+    return dladdr(address, &info) != 0 ? info.dli_fbase : NULL;
 }
 
 /* RESULT NAME(PARAMETERS): FAILED when it is its turn, else the real one of the ARGUMENTS. */
@@ -39,8 +50,11 @@ static void *next(const char *name)
         static result(*real) parameters;                                                                               \
         if (failing_alloc_due(FAILING_VERBS))                                                                          \
             return failed;                                                                                             \
-        if (real == NULL)                                                                                              \
+        if (real == NULL) {                                                                                            \
             real = (result(*) parameters)next(#name);                                                                  \
+            if (module == NULL)                                                                                        \
+                module = object_of(__builtin_return_address(0));                                                       \
+        }                                                                                                              \
         return real arguments;                                                                                         \
     }
 
@@ -146,17 +160,16 @@ struct ibv_cq *ibv_create_cq(struct ibv_context *context, int size, void *user, 
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 
-static bool is_of_module(const void *address)
+static bool is_due(const void *caller)
 {
-    Dl_info info;
-    return dladdr(address, &info) != 0 && info.dli_fname != NULL && strstr(info.dli_fname, "mrpc-rdma.so") != NULL;
+    return failing_alloc_armed(FAILING_ALLOCATIONS) && module != NULL && object_of(caller) == module &&
+           failing_alloc_due(FAILING_ALLOCATIONS);
 }
 
 EXPORT void *calloc(size_t count, size_t size);
 void *calloc(size_t count, size_t size)
 {
-    if (failing_alloc_armed(FAILING_ALLOCATIONS) && is_of_module(__builtin_return_address(0)) &&
-        failing_alloc_due(FAILING_ALLOCATIONS))
+    if (is_due(__builtin_return_address(0)))
         return NULL;
     return __libc_calloc(count, size);
 }
@@ -164,8 +177,7 @@ void *calloc(size_t count, size_t size)
 EXPORT void *realloc(void *memory, size_t size);
 void *realloc(void *memory, size_t size)
 {
-    if (failing_alloc_armed(FAILING_ALLOCATIONS) && is_of_module(__builtin_return_address(0)) &&
-        failing_alloc_due(FAILING_ALLOCATIONS))
+    if (is_due(__builtin_return_address(0)))
         return NULL;
     return __libc_realloc(memory, size);
 }

@@ -329,6 +329,36 @@ static void connections_over_the_limit_are_turned_away(void **state)
     mrpc_runtime_unref(server_runtime);
 }
 
+/* As many as the server takes, again and again; each place is free for the next as soon as its channel has gone. */
+static void connections_come_and_go_at_capacity(void **state)
+{
+    enum { CAPACITY = 8, TIMES = 10 };
+    const setup *how = *state, same = {.poller = how->poller};
+    char address[128];
+    unused_address(how, address, sizeof address);
+    mrpc_runtime *server_runtime = new_runtime(&same), *runtime = new_runtime(how);
+    const mrpc_server_options options = {.size = sizeof options,
+                                         .runtime = server_runtime,
+                                         .max_connections = CAPACITY,
+                                         .connection = how->connection};
+    echo_server *server = echo_server_start(address, &options);
+    for (int times = 0; times < TIMES; times++) {
+        mrpc_channel *channels[CAPACITY], *excess = new_channel(how, runtime, address);
+        for (int i = 0; i < CAPACITY; i++) {
+            channels[i] = new_channel(how, runtime, address);
+            const mrpc_call_options *wait = MRPC_CALL_OPTIONS(.timeout_ms = 60000, .wait_for_ready = true);
+            assert_int_equal(call_once(channels[i], echo_REPLY, wait).code, MRPC_OK);
+        }
+        assert_int_equal(call_once(excess, echo_REPLY, NULL).code, MRPC_UNAVAILABLE);
+        mrpc_channel_close(excess);
+        for (int i = 0; i < CAPACITY; i++)
+            mrpc_channel_close(channels[i]);
+    }
+    mrpc_runtime_unref(runtime);
+    echo_server_stop(server, 1000);
+    mrpc_runtime_unref(server_runtime);
+}
+
 /* --- descriptors --- */
 
 static int count_descriptors(void)
@@ -372,6 +402,7 @@ int main(int argc, char **argv)
         NAMED_TEST(more_calls_than_the_connection_allows_wait_their_turn),
         NAMED_TEST(pending_calls_are_bounded),
         NAMED_TEST(connections_over_the_limit_are_turned_away),
+        NAMED_TEST(connections_come_and_go_at_capacity),
         NAMED_TEST(no_descriptor_is_leaked),
     };
     return run_named_tests(tests, sizeof tests / sizeof tests[0], argc, argv);

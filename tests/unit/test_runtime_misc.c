@@ -55,6 +55,13 @@ static void options_out_of_range_are_named(void **state)
     check_refused(CHANNEL(.connection.busy_poll_us = 1000001), &error, "busy_poll_us");
     check_refused(CHANNEL(.connection.send_buffer = UINT32_MAX), &error, "send_buffer");
     check_refused(CHANNEL(.connection.receive_buffer = UINT32_MAX), &error, "receive_buffer");
+    check_refused(CHANNEL(.connection.rdma_window = 1025), &error, "rdma_window");
+    check_refused(CHANNEL(.connection.rdma_buffer = 1023), &error, "rdma_buffer");
+    check_refused(CHANNEL(.connection.rdma_buffer = 32776), &error, "rdma_buffer");
+    check_refused(CHANNEL(.connection.rdma_segments = 1), &error, "rdma_segments");
+    check_refused(CHANNEL(.connection.rdma_retry = 7), &error, "rdma_retry_forever");
+    check_refused(CHANNEL(.connection.rdma_rnr_retry = 7), &error, "rdma_retry_forever");
+    check_refused(CHANNEL(.connection.rdma_ack_timeout_us = 7), &error, "rdma_ack_timeout_us");
     check_refused(CHANNEL(.backoff_min_ms = 10, .backoff_max_ms = 5), &error, "backoff");
     check_refused(mrpc_channel_new(&channel, "nonsense", NULL, &error), &error, "tcp://");
     check_refused(mrpc_server_new(&server, &(mrpc_server_options){0}, &error), &error, "size");
@@ -533,6 +540,83 @@ static void replaced_handlers_finish_their_calls_and_retire(void **state)
     tear_down(&f);
 }
 
+/* --- handlers that call --- */
+
+static void relayed(void *state, const mrpc_status *status, const echo_Pong *pong)
+{
+    mrpc_call *call = state;
+    echo_Pong *copy = status->code == MRPC_OK ? echo_Pong_new(mrpc_call_heap(call)) : NULL;
+    if (copy == NULL) {
+        (void)mrpc_call_fail(call, status->code, "%s", status->message);
+        return;
+    }
+    copy->number = pong->number + 1;
+    mrpc_release(pong);
+    assert_int_equal(mrpc_call_reply(call, copy), 0);
+}
+
+/* The state is the channel to the next server. */
+static void relay(echo_Echo_Unary_call *call, const echo_Ping *request, void *state)
+{
+    mrpc_call *untyped = echo_Echo_Unary_untyped(call);
+    assert_int_equal(echo_Echo_Unary_start(state, request, NULL, relayed, untyped, NULL), 0);
+}
+
+static void *drive_server(void *server)
+{
+    return mrpc_server_run(server) == 0 ? NULL : server;
+}
+
+/* A call goes through two servers on one engine to a third one, and a failure comes back all the way. */
+static void handlers_call_other_servers(void **state)
+{
+    static const echo_Echo_handlers handlers = {.Unary = relay};
+    enum { RELAYS = 2, CALLS = 50 };
+    fixture f;
+    set_up(&f, *state);
+    const setup how = {.poller = f.setup->poller, .connection = f.setup->connection};
+    mrpc_runtime *runtime = new_runtime(&how);
+    mrpc_server *relays[RELAYS];
+    mrpc_channel *channels[RELAYS + 1];
+    char address[128];
+    (void)snprintf(address, sizeof address, "%s", echo_server_address(f.server));
+    for (int i = 0; i < RELAYS; i++) {
+        mrpc_error error;
+        channels[i] = new_channel(&how, runtime, address);
+        const mrpc_server_options options = {.size = sizeof options, .runtime = runtime, .connection = how.connection};
+        assert_int_equal(mrpc_server_new(&relays[i], &options, &error), 0);
+        assert_int_equal(echo_Echo_serve(relays[i], &handlers, channels[i]), 0);
+        bool shm = strncmp(f.setup->address, "shm:", 4) == 0;
+        (void)snprintf(address, sizeof address, shm ? "%s%d-%d" : "%s", f.setup->address, (int)getpid(), i);
+        assert_int_equal(mrpc_server_listen(relays[i], address, &error), 0);
+        (void)snprintf(address, sizeof address, "%s", mrpc_server_address(relays[i], 0));
+    }
+    channels[RELAYS] = new_channel(f.setup, f.runtime, address);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, drive_server, relays[0]), 0);
+    for (int i = 0; i < CALLS; i++) {
+        const echo_Ping ping = {.number = (uint64_t)i, .action = i % 10 == 9 ? echo_FAIL : echo_REPLY};
+        const echo_Pong *pong = NULL;
+        mrpc_status status = echo_Echo_Unary(channels[RELAYS], &ping, &pong, NULL);
+        assert_int_equal(status.code, ping.action == echo_FAIL ? MRPC_ABORTED : MRPC_OK);
+        if (pong != NULL)
+            assert_int_equal(pong->number, i + RELAYS);
+        mrpc_release(pong);
+    }
+    void *failure;
+    mrpc_channel_close(channels[RELAYS]);
+    for (int i = RELAYS - 1; i >= 0; i--)
+        mrpc_server_stop(relays[i], 1000);
+    assert_int_equal(pthread_join(thread, &failure), 0);
+    assert_null(failure);
+    for (int i = 0; i < RELAYS; i++) {
+        mrpc_server_free(relays[i]);
+        mrpc_channel_close(channels[i]);
+    }
+    mrpc_runtime_unref(runtime);
+    tear_down(&f);
+}
+
 static void services_are_added_once(void **state)
 {
     fixture f;
@@ -772,6 +856,7 @@ int main(int argc, char **argv)
         NAMED_TEST(metadata_travels_both_ways),
         NAMED_TEST(replies_bring_their_metadata_in_all_styles),
         NAMED_TEST(replaced_handlers_finish_their_calls_and_retire),
+        NAMED_TEST(handlers_call_other_servers),
         NAMED_TEST(services_are_added_once),
         NAMED_TEST(server_can_be_freed_in_its_handler),
         NAMED_TEST(second_answer_is_refused),

@@ -12,7 +12,8 @@
 
 enum {
     PRIVATE_MAX = 256, /* bytes of private data; the connection manager has less */
-    GOODBYES_MS = 500  /* how long the end of a loop waits for goodbyes to arrive */
+    GOODBYES_MS = 500, /* how long the end of a loop waits for goodbyes to arrive */
+    AGAIN_NS = 10000000
 };
 
 static const char key;
@@ -80,10 +81,8 @@ static void dispatch(const struct rdma_cm_event *event)
 }
 
 /* An event is acknowledged before it is handled: an id with one that is not cannot be destroyed. */
-static void ready(mrpc_watch *watch, uint32_t events)
+static void take_events(mrpc_rdma *rdma)
 {
-    (void)events;
-    mrpc_rdma *rdma = (mrpc_rdma *)((char *)watch - offsetof(mrpc_rdma, watch));
     struct rdma_cm_event *event;
     while (rdma_get_cm_event(rdma->channel, &event) == 0) {
         char private_data[PRIVATE_MAX];
@@ -98,6 +97,20 @@ static void ready(mrpc_watch *watch, uint32_t events)
         (void)rdma_ack_cm_event(event);
         dispatch(&copy);
     }
+    /* Without memory for an event it stays where it is, and the descriptor does not tell of it again. */
+    if (errno != EAGAIN && errno != EWOULDBLOCK)
+        (void)!mrpc_loop_start(rdma->loop, &rdma->timer, mrpc_loop_now(rdma->loop) + AGAIN_NS);
+}
+
+static void ready(mrpc_watch *watch, uint32_t events)
+{
+    (void)events;
+    take_events((mrpc_rdma *)((char *)watch - offsetof(mrpc_rdma, watch)));
+}
+
+static void look_again(mrpc_timer *timer)
+{
+    take_events((mrpc_rdma *)((char *)timer - offsetof(mrpc_rdma, timer)));
 }
 
 /* --- what a loop has --- */
@@ -134,6 +147,7 @@ static void end(mrpc_attachment *attachment)
         mrpc_rdma_device_free(device);
     }
     mrpc_loop_remove(rdma->loop, &rdma->watch);
+    mrpc_loop_stop(rdma->loop, &rdma->timer);
     if (rdma->channel != NULL)
         rdma_destroy_event_channel(rdma->channel);
     free(rdma);
@@ -169,6 +183,7 @@ int mrpc_rdma_get(mrpc_rdma **result, mrpc_loop *loop, mrpc_error *error)
     if (rdma == NULL)
         return mrpc_error_set(error, MRPC_ENOMEM, "rdma: no memory");
     rdma->loop = loop;
+    rdma->timer.expired = look_again;
     int failure = open_channel(rdma, error);
     if (failure != 0) {
         end(&rdma->attachment);

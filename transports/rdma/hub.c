@@ -54,10 +54,11 @@ static int take_events(mrpc_rdma_hub *hub)
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : errno;
 }
 
-/* Nothing more can be expected of this hub. */
+/* Nothing more can be expected of this hub; the next connection gets another. */
 static void fail_all(mrpc_rdma_hub *hub, const char *verb, int reason)
 {
     mrpc_error error;
+    hub->failed = true;
     (void)mrpc_rdma_error(&error, name_of(hub), verb, reason);
     for (uint32_t i = 0; i < hub->table_size; i++) {
         for (mrpc_rdma_connection *c = hub->table[i], *next; c != NULL; c = next) {
@@ -195,8 +196,12 @@ static int post_receives(mrpc_rdma_hub *hub)
         if (count == 0)
             break;
         int reason = ibv_post_srq_recv(hub->srq, requests, &bad);
-        if (reason != 0)
+        if (reason != 0) {
+            hub->posted += (uint32_t)(bad - requests);
+            for (; bad != NULL; bad = bad->next)
+                give_slot(hub, (uint32_t)bad->wr_id);
             return reason;
+        }
         hub->posted += count;
     }
     return 0;
@@ -349,7 +354,8 @@ static bool shares(const mrpc_rdma_device *device, const mrpc_rdma_connection *c
 /* True when the connection has its room; then post_receives() is due. */
 static bool fits(mrpc_rdma_hub *hub, const mrpc_rdma_connection *connection)
 {
-    return hub->buffer == connection->options.rdma_buffer && (hub->srq != NULL) == shares(hub->device, connection) &&
+    return !hub->failed && hub->buffer == connection->options.rdma_buffer &&
+           (hub->srq != NULL) == shares(hub->device, connection) &&
            (hub->srq == NULL || hub->wanted + receives_of(connection) <= hub->srq_size) &&
            grow_completions(hub, hub->used + completions_of(connection));
 }

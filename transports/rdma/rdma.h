@@ -120,6 +120,7 @@ struct mrpc_rdma_hub {
     uint32_t next_number;
     mrpc_rdma_connection *touched; /* to be looked at when the completions that are there have been handled */
     bool polling;
+    bool failed; /* one of its verbs has: it takes no more connections */
 };
 
 /* Finds room for a connection whose numbers of work requests are set, making a hub where needed. ENOMEM, ESYS. */
@@ -145,6 +146,7 @@ struct mrpc_rdma {
     mrpc_loop *loop;
     struct rdma_event_channel *channel;
     mrpc_watch watch;
+    mrpc_timer timer; /* to look for events once more */
     mrpc_rdma_device *devices;
     mrpc_rdma_connection *connections; /* all of them, also those that only say goodbye */
 };
