@@ -48,6 +48,14 @@ CLEANFILES += $(EXTRA_PROGRAMS)
 bench: $(bench_peers)
 	BUILD=$(top_builddir) $(srcdir)/bench/compare.sh
 
+# Beside perftest's loops, in the virtual machine of check-rdma
+EXTRA_DIST += bench/rdma.sh
+.PHONY: bench-rdma
+bench-rdma: bench/mrpc_peer$(EXEEXT)
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' MRPC_MODULE_PATH='$(abs_top_builddir)/.libs' \
+	RDMA_VM_KERNEL="$${RDMA_VM_KERNEL:-$(abs_top_builddir)/rdma/kernel}" \
+	$(srcdir)/tests/rdma/vm.sh -t 600 -d '$(abs_top_builddir)' -- $(abs_top_srcdir)/bench/rdma.sh
+
 .PHONY: bench-marshal
 bench-marshal: bench/marshal_bench$(EXEEXT)
 	bench/marshal_bench$(EXEEXT)

@@ -101,14 +101,17 @@ MRPC_API uint64_t mrpc_runtime_now(const mrpc_runtime *runtime);
     X(bytes_copied_out, "payload bytes copied in user space on the way out")                                           \
     X(bytes_copied_in, "payload bytes copied in user space on the way in")                                             \
     X(bytes_referenced, "payload bytes sent from where they lay")                                                      \
-    X(system_calls_send, "send, sendmsg")                                                                              \
+    X(system_calls_send, "send, sendmsg, ibv_post_send")                                                               \
     X(system_calls_receive, "recv")                                                                                    \
     X(system_calls_wait, "io_uring_enter, epoll_wait")                                                                 \
     X(wakeups_sent, "times another thread or process was woken")                                                       \
     X(connections_opened, "connections that were established")                                                         \
     X(connections_closed, "connections that have ended")                                                               \
     X(module_swaps, "marshal modules that were replaced")                                                              \
-    X(allocations, "allocations outside message heaps: 0 per call in steady state")
+    X(allocations, "allocations outside message heaps: 0 per call in steady state")                                    \
+    X(rdma_requests, "rdma: work requests that were posted")                                                           \
+    X(rdma_signalled, "rdma: those of them that asked for a completion")                                               \
+    X(rdma_registrations, "rdma: pieces of memory that were registered: 0 per call in steady state")
 
 typedef struct mrpc_counters {
     size_t size; /* sizeof(mrpc_counters) of the caller; set before the call */

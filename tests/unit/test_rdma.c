@@ -363,6 +363,56 @@ static void a_removed_device_ends_calls_and_comes_back(void **state)
     assert_true(s.traffic.bad > 0);
 }
 
+/* --- what a call costs --- */
+
+static mrpc_counters count(const mrpc_runtime *runtime)
+{
+    mrpc_counters counters = {.size = sizeof counters};
+    mrpc_runtime_get_counters(runtime, &counters);
+    return counters;
+}
+
+/* Calls one after the other; how much of each the client had to do for them. */
+static mrpc_counters cost_of_calls(fixture *f, size_t payload, int calls)
+{
+    f->ping->payload.size = 0;
+    assert_int_equal(mrpc_bytes_reserve(f->ping, &f->ping->payload, payload), 0);
+    echo_fill(f->ping->payload.data, payload, 1);
+    for (uint64_t i = 0; i < 100; i++) /* until everything is as it stays */
+        call_and_check(f, i);
+    mrpc_counters before = count(f->runtime), after;
+    for (int i = 0; i < calls; i++)
+        call_and_check(f, (uint64_t)i);
+    after = count(f->runtime);
+#define SUBTRACT(name, help) after.name -= before.name;
+    MRPC_COUNTER_TABLE(SUBTRACT)
+#undef SUBTRACT
+    printf("# %zu bytes: %.2f posts, %.2f work requests, %.3f signalled, %.2f bytes copied out, %.2f in, %llu registrations\n",
+           payload, (double)after.system_calls_send / calls, (double)after.rdma_requests / calls,
+           (double)after.rdma_signalled / calls, (double)after.bytes_copied_out / calls,
+           (double)after.bytes_copied_in / calls, (unsigned long long)after.rdma_registrations);
+    return after;
+}
+
+static void calls_cost_few_posts_and_no_registration(void **state)
+{
+    (void)state;
+    enum { CALLS = 320 };
+    const setup how = {.name = "rdma", .address = "rdma://10.99.0.1:0"};
+    fixture f;
+    set_up(&f, &how);
+    mrpc_counters small = cost_of_calls(&f, 64, CALLS);
+    assert_int_equal(small.system_calls_send, CALLS); /* credits travel with what is sent anyway */
+    assert_int_equal(small.rdma_requests, CALLS);
+    assert_true(small.rdma_signalled <= CALLS / 8);
+    assert_int_equal(small.rdma_registrations, 0);
+    assert_int_equal(small.allocations, 0);
+    mrpc_counters large = cost_of_calls(&f, 100000, 20);
+    assert_true(large.system_calls_send < large.rdma_requests); /* chains */
+    assert_int_equal(large.rdma_registrations, 0);
+    tear_down(&f);
+}
+
 /* --- many of them --- */
 
 static void a_thousand_queue_pairs_three_times_over(void **state)
@@ -409,6 +459,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(impossible_choices_are_explained),
         cmocka_unit_test(a_server_takes_connections_by_its_device_alone),
         cmocka_unit_test(the_traffic_class_is_on_the_packets),
+        cmocka_unit_test(calls_cost_few_posts_and_no_registration),
         cmocka_unit_test(lost_and_late_packets_lose_no_call),
         cmocka_unit_test(a_cut_wire_ends_calls_and_comes_back),
         cmocka_unit_test(a_removed_device_ends_calls_and_comes_back),

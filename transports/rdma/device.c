@@ -46,7 +46,7 @@ static int open_device(mrpc_rdma_device *device, const struct sockaddr *own, mrp
     failure = mrpc_heap_new(&device->heap, &options, error);
     if (failure != 0)
         return failure;
-    device->registry = (mrpc_rdma_registry){.pd = device->pd, .heap = device->heap};
+    device->registry = (mrpc_rdma_registry){.pd = device->pd, .heap = device->heap, .counters = device->rdma->counters};
     device->buffers.heap = device->heap;
     return 0;
 }

@@ -172,8 +172,9 @@ static int open_channel(mrpc_rdma *rdma, mrpc_error *error)
                : mrpc_error_set(error, failure, "rdma: the event loop cannot watch the connection manager's events");
 }
 
-int mrpc_rdma_get(mrpc_rdma **result, mrpc_loop *loop, mrpc_error *error)
+int mrpc_rdma_get(mrpc_rdma **result, const mrpc_transport_setup *setup, mrpc_error *error)
 {
+    mrpc_loop *loop = setup->loop;
     mrpc_rdma *rdma = (mrpc_rdma *)mrpc_loop_attachment(loop, &key);
     if (rdma != NULL) {
         *result = rdma;
@@ -183,6 +184,7 @@ int mrpc_rdma_get(mrpc_rdma **result, mrpc_loop *loop, mrpc_error *error)
     if (rdma == NULL)
         return mrpc_error_set(error, MRPC_ENOMEM, "rdma: no memory");
     rdma->loop = loop;
+    rdma->counters = setup->counters;
     rdma->timer.expired = look_again;
     int failure = open_channel(rdma, error);
     if (failure != 0) {

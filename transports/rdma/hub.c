@@ -10,8 +10,10 @@
  * On a device without shared receive queues, each queue pair keeps the buffers that it was given at first: one that was
  * read is posted again to the same queue.
  *
- * The completion channel's descriptor is watched by the loop and always armed, or has an event waiting: whoever polls
- * the queue without the loop leaves at most one event that finds nothing.
+ * An armed completion queue costs an event, which is an interrupt, and two system calls for what comes next. So it is
+ * armed again after an event only if nobody polls it: who does has to arm it before it sleeps (transport.h), which one
+ * connection does for all of the hub; when that one goes without having done so, the hub does it. While the loop waits,
+ * the queue is armed, or the completion channel, which the loop watches, has an event.
  */
 #include "config.h"
 
@@ -69,19 +71,52 @@ static void fail_all(mrpc_rdma_hub *hub, const char *verb, int reason)
     }
 }
 
-/* The event comes once for each time that the queue is armed; it is armed again before the last look. */
+static int arm(mrpc_rdma_hub *hub)
+{
+    int reason = ibv_req_notify_cq(hub->cq, 0);
+    hub->armed = reason == 0;
+    return reason;
+}
+
+/* What comes is told from when the queue is armed, so the last look is after that. */
+bool mrpc_rdma_hub_arm(mrpc_rdma_hub *hub)
+{
+    hub->polled = false;
+    if (hub->armed)
+        return true;
+    int reason = arm(hub);
+    if (reason != 0)
+        fail_all(hub, "ibv_req_notify_cq", reason);
+    return !mrpc_rdma_hub_poll(hub) && reason == 0;
+}
+
+/* The event comes once for each time that the queue is armed. */
 static void ready(mrpc_watch *watch, uint32_t events)
 {
     (void)events;
     mrpc_rdma_hub *hub = (mrpc_rdma_hub *)((char *)watch - offsetof(mrpc_rdma_hub, watch));
+    bool polled = hub->polled;
     int reason = take_events(hub);
     if (reason != 0)
         fail_all(hub, "ibv_get_cq_event", reason);
+    hub->armed = hub->polled = false;
     (void)mrpc_rdma_hub_poll(hub);
-    reason = ibv_req_notify_cq(hub->cq, 0);
-    if (reason != 0)
-        fail_all(hub, "ibv_req_notify_cq", reason);
+    if (!polled)
+        (void)mrpc_rdma_hub_arm(hub);
+}
+
+static void look_and_arm(mrpc_timer *timer)
+{
+    mrpc_rdma_hub *hub = (mrpc_rdma_hub *)((char *)timer - offsetof(mrpc_rdma_hub, arming));
     (void)mrpc_rdma_hub_poll(hub);
+    (void)mrpc_rdma_hub_arm(hub);
+}
+
+/* A connection has gone that may have been the one that was polled. */
+static void arm_soon(mrpc_rdma_hub *hub)
+{
+    if (!hub->armed && mrpc_loop_start(hub->device->rdma->loop, &hub->arming, 0) != 0)
+        (void)arm(hub);
 }
 
 void mrpc_rdma_hub_touch(mrpc_rdma_connection *connection)
@@ -384,7 +419,7 @@ static int open_hub(mrpc_rdma_hub *hub, bool shared, mrpc_error *error)
     if (hub->cq == NULL)
         return mrpc_rdma_error(error, name_of(hub), "ibv_create_cq", errno);
     hub->capacity = (uint32_t)hub->cq->cqe;
-    int reason = ibv_req_notify_cq(hub->cq, 0);
+    int reason = arm(hub);
     if (reason != 0)
         return mrpc_rdma_error(error, name_of(hub), "ibv_req_notify_cq", reason);
     int failure = shared ? open_receive_queue(hub, error) : 0;
@@ -429,6 +464,7 @@ static int hub_new(mrpc_rdma_hub **result, mrpc_rdma_device *device, const mrpc_
     hub->device = device;
     hub->buffer = connection->options.rdma_buffer;
     hub->timer.expired = unused;
+    hub->arming.expired = look_and_arm;
     int failure = open_hub(hub, shares(device, connection), error);
     if (failure != 0) {
         mrpc_rdma_hub_free(hub);
@@ -484,12 +520,15 @@ void mrpc_rdma_hub_leave(mrpc_rdma_connection *connection)
     connection->hub = NULL;
     if (hub->wanted == 0)
         expect_unused(hub);
+    else
+        arm_soon(hub);
 }
 
 void mrpc_rdma_hub_free(mrpc_rdma_hub *hub)
 {
     mrpc_loop_remove(hub->device->rdma->loop, &hub->watch);
     mrpc_loop_stop(hub->device->rdma->loop, &hub->timer);
+    mrpc_loop_stop(hub->device->rdma->loop, &hub->arming);
     /* All queue pairs are gone, so none of these is in use, and all events are acknowledged. */
     if (hub->srq != NULL)
         (void)ibv_destroy_srq(hub->srq);

@@ -182,7 +182,7 @@ int mrpc_rdma_listen(mrpc_listener **result, const char *address, const mrpc_tra
         return mrpc_error_set(error, MRPC_ENOMEM, "rdma://%s: no memory to listen", address);
     failure = mrpc_rdma_choice_parse(&listener->choice, setup->options.rdma_device, error);
     if (failure == 0)
-        failure = mrpc_rdma_get(&listener->rdma, setup->loop, error);
+        failure = mrpc_rdma_get(&listener->rdma, setup, error);
     for (uint32_t i = 0; failure == 0 && i < addresses.count; i++) {
         failure = listen_at(listener, &addresses.list[i], address, error);
         if (failure == 0)

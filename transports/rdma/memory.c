@@ -40,7 +40,7 @@ static int register_segment(mrpc_rdma_registry *registry, uint32_t segment, cons
     if (region == NULL)
         return mrpc_rdma_error(error, "rdma", "ibv_reg_mr", errno);
     registry->regions[segment] = region;
-    registry->registrations++;
+    registry->counters->rdma_registrations++;
     return 0;
 }
 

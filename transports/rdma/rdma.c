@@ -21,7 +21,7 @@ static int rdma_transport_connect(mrpc_connection **result, const char *address,
     mrpc_rdma_connection *connection;
     int failure = mrpc_rdma_check(address, error);
     if (failure == 0)
-        failure = mrpc_rdma_get(&rdma, setup->loop, error);
+        failure = mrpc_rdma_get(&rdma, setup, error);
     if (failure == 0)
         failure = mrpc_rdma_connection_new(&connection, rdma, setup, error);
     if (failure != 0)
@@ -92,14 +92,16 @@ static bool rdma_opening(const mrpc_connection *base, uint32_t last)
 static bool rdma_poll(mrpc_connection *base)
 {
     mrpc_rdma_hub *hub = of(base)->hub;
-    return hub != NULL && mrpc_rdma_hub_poll(hub);
+    if (hub == NULL)
+        return false;
+    hub->polled = true;
+    return mrpc_rdma_hub_poll(hub);
 }
 
-/* The hub's completion channel is armed all the time, or has an event that the loop will find. */
 static bool rdma_arm(mrpc_connection *base)
 {
-    (void)base;
-    return true;
+    mrpc_rdma_hub *hub = of(base)->hub;
+    return hub == NULL || mrpc_rdma_hub_arm(hub);
 }
 
 static mrpc_heap *rdma_heap(mrpc_connection *base)

@@ -51,7 +51,7 @@ typedef struct mrpc_rdma_registry {
     mrpc_heap *heap;
     struct ibv_mr **regions; /* by segment; NULL: not registered yet */
     uint32_t capacity;
-    uint64_t registrations; /* that were made */
+    mrpc_counters *counters;
 } mrpc_rdma_registry;
 
 /* The key of memory in the registry's heap; *bytes is lowered to those that have it, which lie in one segment. ENOMEM,
@@ -101,7 +101,8 @@ struct mrpc_rdma_hub {
     mrpc_rdma_device *device;
     struct ibv_comp_channel *channel;
     mrpc_watch watch;
-    mrpc_timer timer; /* to be freed, when nobody uses it */
+    mrpc_timer timer;  /* to be freed, when nobody uses it */
+    mrpc_timer arming; /* to be armed as soon as the loop runs */
     struct ibv_cq *cq;
     uint32_t capacity; /* of the completion queue */
     uint32_t used;     /* completions that the connections can have at once */
@@ -120,6 +121,8 @@ struct mrpc_rdma_hub {
     uint32_t next_number;
     mrpc_rdma_connection *touched; /* to be looked at when the completions that are there have been handled */
     bool polling;
+    bool armed;  /* the next completion makes an event */
+    bool polled; /* by an engine that will arm it before it sleeps */
     bool failed; /* one of its verbs has: it takes no more connections */
 };
 
@@ -134,6 +137,8 @@ mrpc_rdma_connection *mrpc_rdma_hub_find(const mrpc_rdma_hub *hub, uint32_t queu
 void mrpc_rdma_hub_leave(mrpc_rdma_connection *connection);
 /* Handles all completions that are there. True when a frame came. Connections may be freed in it. */
 bool mrpc_rdma_hub_poll(mrpc_rdma_hub *hub);
+/* Makes sure that the loop is told of the next completion. False: some have come, which were handled. */
+bool mrpc_rdma_hub_arm(mrpc_rdma_hub *hub);
 /* When the completions that are there have been handled, mrpc_rdma_settle() runs for the connection. */
 void mrpc_rdma_hub_touch(mrpc_rdma_connection *connection);
 void mrpc_rdma_hub_free(mrpc_rdma_hub *hub);
@@ -144,6 +149,7 @@ void mrpc_rdma_hub_free(mrpc_rdma_hub *hub);
 struct mrpc_rdma {
     mrpc_attachment attachment;
     mrpc_loop *loop;
+    mrpc_counters *counters;
     struct rdma_event_channel *channel;
     mrpc_watch watch;
     mrpc_timer timer; /* to look for events once more */
@@ -152,7 +158,7 @@ struct mrpc_rdma {
 };
 
 /* ENOMEM, ESYS, ENOTSUP (there is no RDMA on this machine: says what is missing). */
-MRPC_MUST_CHECK int mrpc_rdma_get(mrpc_rdma **rdma, mrpc_loop *loop, mrpc_error *error);
+MRPC_MUST_CHECK int mrpc_rdma_get(mrpc_rdma **rdma, const mrpc_transport_setup *setup, mrpc_error *error);
 
 /* --- connection.c --- */
 

@@ -171,6 +171,7 @@ static void finish_chain(mrpc_rdma_connection *connection, chain *posts)
     if (kept || connection->unsignalled >= connection->queue / 4 ||
         request_at(connection, (uint32_t)last->wr_id)->goodbye) {
         last->send_flags |= IBV_SEND_SIGNALED;
+        connection->base.counters->rdma_signalled++;
         connection->unsignalled = 0;
     }
 }
@@ -180,6 +181,7 @@ static bool post_chain(mrpc_rdma_connection *connection, chain *posts)
     finish_chain(connection, posts);
     struct ibv_send_wr *bad = NULL;
     connection->base.counters->system_calls_send++;
+    connection->base.counters->rdma_requests += posts->count;
     int reason = ibv_post_send(connection->id->qp, posts->requests, &bad);
     if (reason != 0) {
         mrpc_error error;
