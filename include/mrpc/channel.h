@@ -47,7 +47,7 @@ typedef struct mrpc_connection_options {
     uint64_t shm_references; /* shm: bytes that may be out by reference; default 256 MiB */
     bool shm_copy;           /* shm: copy referenced payloads in, so that they can't change under the reader */
     uint32_t rdma_window;    /* rdma: receive buffers for the peer's messages, 1 to 1,024; default 16 */
-    uint32_t rdma_buffer;    /* rdma: bytes of each of them, 1 KiB to 32 KiB, a multiple of 8; default 8 KiB */
+    uint32_t rdma_buffer;    /* rdma: bytes of each of them, 1 KiB to 32 KiB, a multiple of 8; default 16 KiB */
     uint32_t rdma_segments;  /* rdma: segments of a work request, 2 to 16; default 8; lowered to what the device has */
     uint32_t rdma_retry;     /* rdma: times that a message is sent again before the connection has failed, 1 to 6;
                                 default 6 */
