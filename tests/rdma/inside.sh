@@ -59,12 +59,12 @@ export TEST_TRANSPORT=rdma
 for suite in $RDMA_SUITES; do
     unit "$suite" "tests/unit/test_runtime_$suite"
 done
+unit failures tests/unit/test_rdma_failures
 unset TEST_TRANSPORT
-unit devices tests/unit/test_rdma
-TEST_TRANSPORT=rdma unit failures tests/unit/test_rdma_failures
 script hello "$top_srcdir/tests/rdma/hello.sh"
 script kv "$top_srcdir/tests/rdma/kv.sh"
 script upgrade "$top_srcdir/tests/rdma/upgrade.sh"
+unit devices tests/unit/test_rdma
 
 {
     echo "tests $((passed + failed))"
