@@ -63,6 +63,7 @@ int mrpc_transport_find(const char *address, const mrpc_transport **transport, c
     }
     char known[128];
     list_schemes(known, sizeof known);
-    return mrpc_error_set(error, MRPC_ENOTSUP, "%s: unknown transport \"%.*s\"; the known ones are %s", address,
-                          (int)length, address, known);
+    return mrpc_error_set(error, MRPC_ENOTSUP,
+                          "%s: unknown transport \"%.*s\"; the known ones are %s, and rdma:// with mrpc-rdma.so",
+                          address, (int)length, address, known);
 }

@@ -131,14 +131,17 @@ void *__real_mmap(void *address, size_t size, int protection, int flags, int des
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int descriptor, off_t offset);
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int descriptor, off_t offset)
 {
-    return failing_alloc_due(FAILING_ALLOCATIONS) ? MAP_FAILED : __real_mmap(address, size, protection, flags, descriptor, offset);
+    return failing_alloc_due(FAILING_ALLOCATIONS) ? MAP_FAILED
+                                                  : __real_mmap(address, size, protection, flags, descriptor, offset);
 }
 
 int __real_memfd_create(const char *name, unsigned flags);
 int __wrap_memfd_create(const char *name, unsigned flags);
 int __wrap_memfd_create(const char *name, unsigned flags)
 {
-    return failing_alloc_due(FAILING_ALLOCATIONS) || failing_alloc_due(FAILING_DESCRIPTORS) ? -1 : __real_memfd_create(name, flags);
+    return failing_alloc_due(FAILING_ALLOCATIONS) || failing_alloc_due(FAILING_DESCRIPTORS)
+               ? -1
+               : __real_memfd_create(name, flags);
 }
 
 int __real_ftruncate(int descriptor, off_t size);
@@ -159,7 +162,9 @@ int __real_madvise(void *address, size_t size, int advice);
 int __wrap_madvise(void *address, size_t size, int advice);
 int __wrap_madvise(void *address, size_t size, int advice)
 {
-    return advice == MADV_POPULATE_WRITE && failing_alloc_due(FAILING_ALLOCATIONS) ? -1 : __real_madvise(address, size, advice);
+    return advice == MADV_POPULATE_WRITE && failing_alloc_due(FAILING_ALLOCATIONS)
+               ? -1
+               : __real_madvise(address, size, advice);
 }
 
 /* The third argument is passed on as a word, whatever it is: so do the C library's own wrappers. */
@@ -171,7 +176,9 @@ int __wrap_fcntl(int descriptor, int command, ...)
     va_start(arguments, command);
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
-    return command == F_ADD_SEALS && failing_alloc_due(FAILING_ALLOCATIONS) ? -1 : __real_fcntl(descriptor, command, argument);
+    return command == F_ADD_SEALS && failing_alloc_due(FAILING_ALLOCATIONS)
+               ? -1
+               : __real_fcntl(descriptor, command, argument);
 }
 
 /* --- system calls that make a descriptor --- */
@@ -216,7 +223,8 @@ int __real_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, s
 int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *parameters);
 int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *parameters)
 {
-    return failing_alloc_due(FAILING_DESCRIPTORS) ? -reason : __real_io_uring_queue_init_params(entries, ring, parameters);
+    return failing_alloc_due(FAILING_DESCRIPTORS) ? -reason
+                                                  : __real_io_uring_queue_init_params(entries, ring, parameters);
 }
 #endif
 

@@ -28,7 +28,11 @@
 
 enum { ROCE_PORT = 4791 };
 
-#define CONNECTION(...) (mrpc_connection_options){.size = sizeof(mrpc_connection_options), __VA_ARGS__}
+#define CONNECTION(...)                                                                                                \
+    (mrpc_connection_options)                                                                                          \
+    {                                                                                                                  \
+        .size = sizeof(mrpc_connection_options), __VA_ARGS__                                                           \
+    }
 
 /* --- the machine --- */
 
@@ -68,10 +72,11 @@ static long sent_packets(int device)
 static long resources(void)
 {
     char text[256];
-    (void)snprintf(text, sizeof text,
-                   "for kind in pd cq qp mr cm_id srq; do rdma resource show $kind 2>/dev/null | grep -c ' pid %d '; done | "
-                   "awk '{ sum += $1 } END { print sum }'",
-                   (int)getpid());
+    (void)snprintf(
+        text, sizeof text,
+        "for kind in pd cq qp mr cm_id srq; do rdma resource show $kind 2>/dev/null | grep -c ' pid %d '; done | "
+        "awk '{ sum += $1 } END { print sum }'",
+        (int)getpid());
     return number_of(text);
 }
 
@@ -262,7 +267,8 @@ static void *call_again_and_again(void *argument)
         const echo_Pong *pong = NULL;
         assert_int_equal(mrpc_bytes_reserve(ping, &ping->payload, size), 0);
         echo_fill(ping->payload.data, size, i);
-        mrpc_status status = echo_Echo_Unary(mine->channel, ping, &pong, MRPC_CALL_OPTIONS(.timeout_ms = mine->timeout_ms));
+        mrpc_status status =
+            echo_Echo_Unary(mine->channel, ping, &pong, MRPC_CALL_OPTIONS(.timeout_ms = mine->timeout_ms));
         bool right = status.code == MRPC_OK && pong->payload.size == size && echo_check(pong->payload.data, size, i);
         mine->good += right;
         mine->bad += status.code != MRPC_OK;
@@ -282,7 +288,8 @@ typedef struct scene {
     pthread_t thread;
 } scene;
 
-/* A client on rxe1 that calls a server on rxe0 all the time. The scene is static: its thread outlives a test that fails. */
+/* A client on rxe1 that calls a server on rxe0 all the time. The scene is static: its thread outlives a test that
+ * fails. */
 static void begin(scene *s, uint32_t timeout_ms)
 {
     const setup server = {.connection = CONNECTION(.rdma_ack_timeout_us = 100000)};
@@ -346,7 +353,8 @@ static void lost_and_late_packets_lose_no_call(void **state)
     assert_int_equal(s.traffic.bad, 0);
 }
 
-/* Whoever waits for a reply that was lost has nothing that could be sent again, and learns of the end by its deadline. */
+/* Whoever waits for a reply that was lost has nothing that could be sent again, and learns of the end by its deadline.
+ */
 static void a_cut_wire_ends_calls_and_comes_back(void **state)
 {
     (void)state;
@@ -405,7 +413,8 @@ static mrpc_counters cost_of_calls(fixture *f, size_t payload, int calls)
 #define SUBTRACT(name, help) after.name -= before.name;
     MRPC_COUNTER_TABLE(SUBTRACT)
 #undef SUBTRACT
-    printf("# %zu bytes: %.2f posts, %.2f work requests, %.3f signalled, %.2f bytes copied out, %.2f in, %llu registrations\n",
+    printf("# %zu bytes: %.2f posts, %.2f work requests, %.3f signalled, %.2f bytes copied out, %.2f in, %llu "
+           "registrations\n",
            payload, (double)after.system_calls_send / calls, (double)after.rdma_requests / calls,
            (double)after.rdma_signalled / calls, (double)after.bytes_copied_out / calls,
            (double)after.bytes_copied_in / calls, (unsigned long long)after.rdma_registrations);

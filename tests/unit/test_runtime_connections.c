@@ -337,10 +337,8 @@ static void connections_come_and_go_at_capacity(void **state)
     char address[128];
     unused_address(how, address, sizeof address);
     mrpc_runtime *server_runtime = new_runtime(&same), *runtime = new_runtime(how);
-    const mrpc_server_options options = {.size = sizeof options,
-                                         .runtime = server_runtime,
-                                         .max_connections = CAPACITY,
-                                         .connection = how->connection};
+    const mrpc_server_options options = {
+        .size = sizeof options, .runtime = server_runtime, .max_connections = CAPACITY, .connection = how->connection};
     echo_server *server = echo_server_start(address, &options);
     for (int times = 0; times < TIMES; times++) {
         mrpc_channel *channels[CAPACITY], *excess = new_channel(how, runtime, address);

@@ -104,9 +104,9 @@ struct mrpc_rdma_hub {
     mrpc_timer timer;  /* to be freed, when nobody uses it */
     mrpc_timer arming; /* to be armed as soon as the loop runs */
     struct ibv_cq *cq;
-    uint32_t capacity; /* of the completion queue */
-    uint32_t used;     /* completions that the connections can have at once */
-    uint32_t retired;  /* of those that have ended, until the queue was seen empty */
+    uint32_t capacity;   /* of the completion queue */
+    uint32_t used;       /* completions that the connections can have at once */
+    uint32_t retired;    /* of those that have ended, until the queue was seen empty */
     struct ibv_srq *srq; /* NULL: each queue pair has receive buffers of its own */
     uint32_t srq_size;
     uint32_t buffer; /* bytes of a receive buffer */
