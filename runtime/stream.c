@@ -116,12 +116,10 @@ static void begin_send(mrpc_engine *engine, mrpc_waiter *waiter)
 {
     mrpc_call_wait *wait = (mrpc_call_wait *)waiter;
     mrpc_call *call = mrpc_call_slot(wait->handle);
-    if (!mrpc_call_is_current(wait->handle) || call->ended) {
-        complete_at_once(engine, wait, MRPC_ECLOSED);
-        return;
-    }
-    if (call->closing) {
-        complete_at_once(engine, wait, MRPC_EINVAL);
+    bool current = mrpc_call_is_current(wait->handle);
+    if (!current || call->closing || call->ended) {
+        /* Who has half-closed is told so, whether the call has ended since or not. */
+        complete_at_once(engine, wait, current && call->closing ? MRPC_EINVAL : MRPC_ECLOSED);
         return;
     }
     if (!take_place(engine, wait))

@@ -75,6 +75,7 @@ static void both_streams_alternate(void **state)
     assert_int_equal(echo_Echo_Both_stream_close_send(stream), 0);
     assert_int_equal(echo_Echo_Both_stream_send(stream, f.ping), MRPC_EINVAL);
     assert_int_equal(echo_Echo_Both_stream_receive(stream, &pong), 0);
+    assert_int_equal(echo_Echo_Both_stream_send(stream, f.ping), MRPC_EINVAL); /* also when the call has ended */
     assert_int_equal(echo_Echo_Both_stream_finish(stream).code, MRPC_OK);
     tear_down(&f);
 }
