@@ -15,7 +15,9 @@
 enum { FORGED_DATA = SHM_DATA_MIN /* bytes of its ring, which is never begun again */ };
 
 typedef struct shm_forged {
-    int socket, wake, ring, segment;
+    int socket;
+    int wake; /* its own eventfd, until a test puts that of the server there, which may sleep */
+    int ring, segment;
     mrpc_shm_control *control;
     char *data;
     uint64_t head;

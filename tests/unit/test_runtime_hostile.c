@@ -131,7 +131,8 @@ static unsigned hoard_over_tcp(int fd)
 
 /* --- over shared memory --- */
 
-static const mrpc_shm_control *answer_of(const shm_forged *peer)
+/* From here on the peer wakes the server, whose eventfd comes with the answer. */
+static const mrpc_shm_control *answer_of(shm_forged *peer)
 {
     struct pollfd wait = {.fd = peer->socket, .events = POLLIN};
     mrpc_shm_packet packet;
@@ -141,7 +142,8 @@ static const mrpc_shm_control *answer_of(const shm_forged *peer)
     void *map = mmap(NULL, SHM_CONTROL, PROT_READ, MAP_SHARED, descriptors[0], 0);
     assert_true(map != MAP_FAILED);
     close(descriptors[0]);
-    close(descriptors[1]);
+    close(peer->wake);
+    peer->wake = descriptors[1];
     return map;
 }
 
