@@ -10,5 +10,5 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 me=rdma.sh
 . packaging/setup.sh
-setup_packages check-rdma
+setup_packages check
 setup_rdma_kernel "${1:-build}/rdma/kernel"

@@ -2,12 +2,12 @@
 # setup.sh - what ./check and ./quickstart share: install what is missing, configure, build. Sourced, from the top of
 # the tree, with $me set to the name of the command.
 
-# What the build needs on Debian 12 and its relatives; `setup_packages check` adds what only the tests need, and
-# `setup_packages check-rdma` the RDMA libraries and what `make check-rdma` runs its virtual machine with.
+# What the build needs on Debian 12 and its relatives; `setup_packages check` adds what only the tests need, the RDMA
+# libraries, and what `make check-rdma` runs its virtual machine with.
 build_packages="autoconf automake libtool pkg-config make gcc g++ libc6-dev liburing-dev libxxhash-dev
     protobuf-compiler libprotobuf-dev libprotoc-dev"
 check_packages="libcmocka-dev scdoc binutils xz-utils spin valgrind"
-rdma_packages="libibverbs-dev librdmacm-dev ibverbs-providers rdma-core qemu-system-x86 busybox-static kmod xz-utils iproute2"
+rdma_packages="libibverbs-dev librdmacm-dev ibverbs-providers rdma-core qemu-system-x86 busybox-static kmod iproute2"
 
 die() {
     echo "$me: $*" >&2
@@ -30,10 +30,7 @@ as_root() {
 # configure names what is missing.
 setup_packages() {
     wanted=$build_packages
-    case ${1:-} in
-    check) wanted="$wanted $check_packages" ;;
-    check-rdma) wanted="$wanted $check_packages $rdma_packages" ;;
-    esac
+    [ "${1:-}" != check ] || wanted="$wanted $check_packages $rdma_packages"
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
         echo "$me: this is not Debian; needed are the equivalents of:" $wanted
         return
