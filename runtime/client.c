@@ -201,7 +201,7 @@ mrpc_status mrpc_call_unary(mrpc_channel *channel, const mrpc_method *method, co
         *reply = wait.reply;
     else
         mrpc_release(wait.reply);
-    return status;
+    return status; /* cppcheck-suppress uninitvar ; who ends the call writes it before mrpc_engine_wait() returns 0 */
 }
 
 /* --- without blocking --- */

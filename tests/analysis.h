@@ -11,7 +11,13 @@
 
 #include <mrpc/error.h>
 
-#define mrpc_error_set(error, code, ...) ((void)(mrpc_error_set)(error, code, __VA_ARGS__), (code))
-#define mrpc_error_system(...) ((void)(mrpc_error_system)(__VA_ARGS__), MRPC_ESYS)
+static inline int analysis_result(int result, int code)
+{
+    (void)result;
+    return code;
+}
+
+#define mrpc_error_set(error, code, ...) analysis_result((mrpc_error_set)(error, code, __VA_ARGS__), code)
+#define mrpc_error_system(...) analysis_result((mrpc_error_system)(__VA_ARGS__), MRPC_ESYS)
 
 #endif /* MRPC_TESTS_ANALYSIS_H */

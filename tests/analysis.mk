@@ -40,5 +40,5 @@ $(LINT_SOURCES:%.c=lint/%.gcc): lint/%.gcc: %.c tests/analysis.h
 lint/cppcheck: $(LINT_SOURCES)
 	@$(MKDIR_P) $(@D)
 	$(AM_V_GEN)$(CPPCHECK) --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
-		--suppress=missingIncludeSystem --suppress=varFuncNullUB -DHAVE_CONFIG_H -DHAVE_LIBURING=1 \
+		--suppress=missingIncludeSystem --suppress=varFuncNullUB -DHAVE_CONFIG_H -DHAVE_LIBURING=1 -D__x86_64__ \
 		-I$(srcdir)/include -I$(srcdir) $(LINT_SOURCES:%=$(srcdir)/%) && touch $@

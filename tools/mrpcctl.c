@@ -87,14 +87,24 @@ static const char *hint_for(const char *path, int failure)
     }
 }
 
+/* False: the path is too long. */
+static bool set_path(struct sockaddr_un *address, const char *path)
+{
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (length >= sizeof address->sun_path)
+        return false;
+    memcpy(address->sun_path, path, length + 1);
+    return true;
+}
+
 static int reach(const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path) {
+    struct sockaddr_un address;
+    if (!set_path(&address, path)) {
         fprintf(stderr, "mrpcctl: the path of a socket has at most %zu bytes: %s\n", sizeof address.sun_path - 1, path);
         return -1;
     }
-    strcpy(address.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct timeval limit = {.tv_sec = ANSWER_TIMEOUT_S};
     if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 &&
@@ -112,10 +122,9 @@ static int reach(const char *path)
 /* Whether a program listens at a socket. */
 static bool is_served(const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path)
+    struct sockaddr_un address;
+    if (!set_path(&address, path))
         return false;
-    strcpy(address.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool served = fd >= 0 && (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN);
     if (fd >= 0)

@@ -256,7 +256,9 @@ static int judge(helper_process *helper, const mrpc_trial_limits *limits, mrpc_e
 
 int mrpc_trial_run(int copy, const mrpc_trial_limits *limits, mrpc_error *error)
 {
-    mrpc_trial_limits actual = limits == NULL ? (mrpc_trial_limits){0} : *limits;
+    mrpc_trial_limits actual = {0};
+    if (limits != NULL)
+        actual = *limits;
     if (actual.wall_ms == 0)
         actual.wall_ms = 30000;
     if (actual.cpu_s == 0)

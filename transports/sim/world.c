@@ -79,7 +79,9 @@ static mrpc_sim_world *world_of(mrpc_loop *loop)
 void mrpc_sim_get_stats(mrpc_loop *loop, mrpc_sim_stats *stats)
 {
     const mrpc_sim_world *world = world_of(loop);
-    *stats = world == NULL ? (mrpc_sim_stats){.trace = 0} : world->stats;
+    *stats = (mrpc_sim_stats){0};
+    if (world != NULL)
+        *stats = world->stats;
 }
 
 void mrpc_sim_set_kind(mrpc_loop *loop, bool kind)
