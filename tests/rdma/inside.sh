@@ -7,7 +7,7 @@
 # Writes $results/summary: tests, passed, failed, sent_pkts, receiver_not_ready; and for each suite its output and the names of its tests.
 set -u
 : "${top_srcdir:?}" "${top_builddir:?}" "${results:?}" "${RDMA_SUITES:?}"
-export MRPC_MODULE_PATH=$top_builddir/.libs LD_LIBRARY_PATH=$top_builddir/.libs TEST_TIMEOUT=${TEST_TIMEOUT:-1800}
+export MRPC_MODULE_PATH=$top_builddir/.libs LD_LIBRARY_PATH=$top_builddir/.libs TEST_TIMEOUT=1800
 export TEST_PATIENCE=300 # an emulated processor of a busy machine
 cd "$top_builddir" || exit 99
 passed=0 failed=0
