@@ -41,12 +41,27 @@ static int complain(const mrpc_error *error)
     return 1;
 }
 
-int main(int argc, char **argv)
+static int serve(mrpc_server *server, char **addresses)
 {
     static const hello_Greeter_handlers handlers = {.SayHello = say_hello,
                                                     .SayHelloInLanguages = say_hello_in_languages,
                                                     .SayHelloToAll = hello_to_all,
                                                     .Chat = hello_chat};
+    mrpc_error error = {0};
+    int result = hello_Greeter_serve(server, &handlers, NULL);
+    if (result != 0)
+        return complain((mrpc_error_set(&error, result, "cannot add the service: %s", mrpc_strerror(result)), &error));
+    for (size_t i = 0; addresses[i] != NULL; i++) {
+        if (mrpc_server_listen(server, addresses[i], &error) != 0)
+            return complain(&error);
+        printf("listening at %s\n", mrpc_server_address(server, i));
+    }
+    fflush(stdout);
+    return mrpc_server_run(server) != 0;
+}
+
+int main(int argc, char **argv)
+{
     mrpc_error error = {0};
     mrpc_server *server;
     if (argc < 2) {
@@ -55,14 +70,7 @@ int main(int argc, char **argv)
     }
     if (mrpc_server_new(&server, NULL, &error) != 0)
         return complain(&error);
-    int result = hello_Greeter_serve(server, &handlers, NULL);
-    if (result != 0)
-        return complain((mrpc_error_set(&error, result, "cannot add the service: %s", mrpc_strerror(result)), &error));
-    for (int i = 1; i < argc; i++) {
-        if (mrpc_server_listen(server, argv[i], &error) != 0)
-            return complain(&error);
-        printf("listening at %s\n", mrpc_server_address(server, (size_t)i - 1));
-    }
-    fflush(stdout);
-    return mrpc_server_run(server) != 0;
+    int result = serve(server, argv + 1);
+    mrpc_server_free(server);
+    return result;
 }
