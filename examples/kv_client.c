@@ -180,11 +180,12 @@ static int usage(FILE *out)
     fputs("usage: kv_client ADDRESS COMMAND [ARGUMENT...]\n\n", out);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         fprintf(out, "  %-6s %s\n", commands[i].name, commands[i].arguments);
-    fputs("  load   [--seconds N] [--workers N] [--connections N] [--folder DIR] [--swaps FILE] [--report FILE]\n"
-          "\n"
-          "load works on the server with the files below DIR (default /usr/include) and checks every answer. Keys that\n"
-          "begin with load/ are its own meanwhile, so a server takes one load at a time. kv_load.h says more.\n",
-          out);
+    fputs(
+        "  load   [--seconds N] [--workers N] [--connections N] [--folder DIR] [--swaps FILE] [--report FILE]\n"
+        "\n"
+        "load works on the server with the files below DIR (default /usr/include) and checks every answer. Keys that\n"
+        "begin with load/ are its own meanwhile, so a server takes one load at a time. kv_load.h says more.\n",
+        out);
     return out == stdout ? 0 : 2;
 }
 
