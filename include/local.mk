@@ -4,6 +4,7 @@ mrpcinclude_HEADERS += \
 	include/mrpc/call.h \
 	include/mrpc/channel.h \
 	include/mrpc/error.h \
+	include/mrpc/extension.h \
 	include/mrpc/heap.h \
 	include/mrpc/marshal.h \
 	include/mrpc/message.h \

@@ -3,11 +3,15 @@
 libmrpc_la_SOURCES += marshal/error.c \
 	marshal/gather.c marshal/gather.h \
 	marshal/selftest.c marshal/selftest.h \
-	marshal/storage.c
+	marshal/storage.c marshal/storage.h
 
 # What works on messages of any type, by their tables
 libmrpc_la_SOURCES += marshal/copy.c marshal/enum.c marshal/equal.c marshal/fields.h marshal/map.c marshal/members.c \
-	marshal/message.c marshal/print.c
+	marshal/message.c marshal/print.c marshal/print_unknown.c marshal/printer.h
+
+# Extensions, which are among the unknown fields of messages
+libmrpc_la_SOURCES += marshal/extension.h marshal/extension_find.c marshal/extension_read.c marshal/extension_write.c \
+	marshal/unknown.c marshal/unknown.h
 
 # The well-known types: what the plugin makes of the schemas that come with protoc, with names that are seen outside, as
 # they are in a program. It is compact because only what stores a message runs it: calls use the module of the service's

@@ -10,11 +10,11 @@
 
 #include "heap/arena.h"
 #include "marshal/gather.h"
+#include "marshal/storage.h"
 
 enum { FIRST_BLOCK_LIMIT = 65536 };
 
-/* NULL: the program has no module for the type. */
-static const mrpc_codec *linked_codec(const mrpc_type *type)
+const mrpc_codec *mrpc_linked_codec(const mrpc_type *type)
 {
     const mrpc_module *module = type->file->linked;
     if (module == NULL || type->codec >= module->codec_count)
@@ -25,7 +25,7 @@ static const mrpc_codec *linked_codec(const mrpc_type *type)
 
 int64_t mrpc_message_encode(const mrpc_type *type, const void *message, void *buffer, size_t size)
 {
-    const mrpc_codec *codec = linked_codec(type);
+    const mrpc_codec *codec = mrpc_linked_codec(type);
     if (codec == NULL)
         return MRPC_ENOENT;
     mrpc_gather_buffer work;
@@ -39,21 +39,29 @@ int64_t mrpc_message_encode(const mrpc_type *type, const void *message, void *bu
     return result;
 }
 
-/* An arena for a message that takes `size` bytes when encoded, and the message in it, still zero. */
+/* A message in the arena, still zero; NULL: no memory. */
+static mrpc_message *zero_message(const mrpc_codec *codec, mrpc_arena *arena)
+{
+    mrpc_message *message = mrpc_arena_alloc(arena, codec->size);
+    if (message == NULL)
+        return NULL;
+    memset(message, 0, codec->size);
+    message->arena = arena;
+    return message;
+}
+
+/* An arena for a message that takes `size` bytes when encoded, and the message in it. */
 static mrpc_message *new_message(const mrpc_codec *codec, size_t size, mrpc_heap *heap)
 {
     size_t first = codec->size + (size < FIRST_BLOCK_LIMIT / 2 ? 2 * size : FIRST_BLOCK_LIMIT);
     mrpc_arena *arena = mrpc_arena_new(heap, first);
     if (arena == NULL)
         return NULL;
-    mrpc_message *message = mrpc_arena_alloc(arena, codec->size);
-    if (message == NULL) {
+    mrpc_message *message = zero_message(codec, arena);
+    if (message == NULL)
         mrpc_arena_free(arena);
-        return NULL;
-    }
-    memset(message, 0, codec->size);
-    message->arena = arena;
-    mrpc_arena_set_root(arena, message);
+    else
+        mrpc_arena_set_root(arena, message);
     return message;
 }
 
@@ -64,32 +72,65 @@ static int explain(const mrpc_decoder *decoder, const mrpc_type *type, int resul
                           (size_t)(decoder->end - decoder->start));
 }
 
-int mrpc_message_decode(const mrpc_type *type, const void *data, size_t size, mrpc_heap *heap, void **message,
-                        mrpc_error *error)
+static int no_module(const mrpc_type *type, mrpc_error *error)
+{
+    return mrpc_error_set(
+        error, MRPC_ENOENT,
+        "cannot decode %s: the marshal module of %s is not linked into the program; add its .marshal.c", type->name,
+        type->file->name);
+}
+
+static int no_memory(const mrpc_type *type, mrpc_error *error)
+{
+    return mrpc_error_set(error, MRPC_ENOMEM, "cannot decode %s: there is no memory for a message", type->name);
+}
+
+static int decode(const mrpc_codec *codec, const mrpc_type *type, const void *data, size_t size, mrpc_message *message,
+                  mrpc_error *error)
 {
     static const uint8_t nothing[1];
-    const mrpc_codec *codec = linked_codec(type);
-    if (codec == NULL)
-        return mrpc_error_set(
-            error, MRPC_ENOENT,
-            "cannot decode %s: the marshal module of %s is not linked into the program; add its .marshal.c", type->name,
-            type->file->name);
-    mrpc_message *made = new_message(codec, size, heap);
-    if (made == NULL)
-        return mrpc_error_set(error, MRPC_ENOMEM, "cannot decode %s: there is no memory for a message", type->name);
     const uint8_t *start = size != 0 ? data : nothing;
     mrpc_decoder decoder = {.start = start,
                             .cursor = start,
                             .end = start + size,
-                            .arena = made->arena,
+                            .arena = message->arena,
                             .grow = mrpc_arena_grow,
                             .depth = MRPC_DEPTH_LIMIT};
-    int result = codec->decode(&decoder, made);
-    if (result != 0) {
-        explain(&decoder, type, result, error);
+    int result = codec->decode(&decoder, message);
+    return result == 0 ? 0 : explain(&decoder, type, result, error);
+}
+
+int mrpc_message_decode(const mrpc_type *type, const void *data, size_t size, mrpc_heap *heap, void **message,
+                        mrpc_error *error)
+{
+    const mrpc_codec *codec = mrpc_linked_codec(type);
+    if (codec == NULL)
+        return no_module(type, error);
+    mrpc_message *made = new_message(codec, size, heap);
+    if (made == NULL)
+        return no_memory(type, error);
+    int result = decode(codec, type, data, size, made, error);
+    if (result == 0)
+        *message = made;
+    else
         mrpc_arena_free(made->arena);
-        return result;
-    }
-    *message = made;
-    return 0;
+    return result;
+}
+
+int mrpc_message_decode_in(const mrpc_type *type, const void *data, size_t size, void *owner, void **message,
+                           mrpc_error *error)
+{
+    const mrpc_codec *codec = mrpc_linked_codec(type);
+    mrpc_arena *arena = ((mrpc_message *)owner)->arena;
+    if (codec == NULL)
+        return no_module(type, error);
+    if (arena == NULL)
+        return mrpc_error_set(error, MRPC_EINVAL, "cannot decode %s: the owner has no arena", type->name);
+    mrpc_message *made = zero_message(codec, arena);
+    if (made == NULL)
+        return no_memory(type, error);
+    int result = decode(codec, type, data, size, made, error);
+    if (result == 0)
+        *message = made;
+    return result;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* check.h - what the generator cannot do yet is refused, with the place, before anything is generated */
+/* check.h - what the generator cannot do is refused, with the place, before anything is generated */
 #ifndef MRPC_GEN_CHECK_H
 #define MRPC_GEN_CHECK_H
 

@@ -170,6 +170,18 @@ static void claim_message(registry *r, const schema_message *message)
         claim_enum(r, message->enums[i]);
 }
 
+/* Mirrors extensions.c. */
+static void claim_extension(registry *r, const schema_extension *extension, const schema_file *file)
+{
+    const origin from = {extension->field->full_name, file, &extension->field->location};
+    (void)claim_name(r, extension->c_name, &from);
+    CLAIM_ALL(r, extension->c_name, &from, GEN_EXTENSION_SUFFIXES(SUFFIX_NAME));
+    if (extension->field->repeated)
+        CLAIM_ALL(r, extension->c_name, &from, GEN_LIST_SUFFIXES(SUFFIX_NAME));
+    else
+        CLAIM_ALL(r, extension->c_name, &from, GEN_SINGLE_SUFFIXES(SUFFIX_NAME));
+}
+
 /* Mirrors service.c. */
 static void claim_method(registry *r, const schema_method *method)
 {
@@ -221,6 +233,8 @@ int collisions_check(schema_file *const *files, size_t count, gen_arena *arena, 
             claim_enum(&r, files[i]->enums[j]);
         for (size_t j = 0; j < files[i]->all_message_count; j++)
             claim_message(&r, files[i]->all_messages[j]);
+        for (size_t j = 0; j < files[i]->extension_count; j++)
+            claim_extension(&r, &files[i]->extensions[j], files[i]);
         for (size_t j = 0; j < files[i]->service_count; j++)
             claim_service(&r, &files[i]->services[j], files[i]);
     }

@@ -22,9 +22,17 @@ int generate_source(const schema_file *file, const gen_options *options, output 
 int generate_marshal(const schema_file *file, const gen_options *options, output *out); /* FILE.marshal.c */
 
 /* The parts of FILE.mrpc.h, in their order. */
-void generate_structs(const schema_file *file, output *out);   /* enums, structs, lists, maps, tables */
-void generate_accessors(const schema_file *file, output *out); /* functions on messages and enums */
-void generate_services(const schema_file *file, output *out);  /* stubs and skeletons */
+void generate_structs(const schema_file *file, output *out);    /* enums, structs, lists, maps, tables */
+void generate_accessors(const schema_file *file, output *out);  /* functions on messages and enums */
+void generate_extensions(const schema_file *file, output *out); /* functions on extensions */
+void generate_services(const schema_file *file, output *out);   /* stubs and skeletons */
+
+/* The part of FILE.mrpc.c that has the tables of extensions. */
+void generate_extension_tables(const schema_file *file, output *out);
+
+/* Writes what stands in the table of a field, but for its name and where it lies: type, kind, flags, its message or
+ * enum. */
+void generate_field_kind(const schema_field *field, output *out);
 
 /* The first line of a generated file. */
 void generate_banner(const schema_file *file, output *out);

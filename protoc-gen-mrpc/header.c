@@ -17,7 +17,8 @@ void generate_comment(output *out, int indent, const schema_location *location, 
 
 static void write_includes(const schema_file *file, output *out)
 {
-    output_text(out, "#include <string.h>\n\n#include <mrpc/message.h>\n");
+    output_printf(out, "#include <string.h>\n\n%s#include <mrpc/message.h>\n",
+                  file->extension_count != 0 ? "#include <mrpc/extension.h>\n" : "");
     if (file->service_count != 0)
         output_text(out, "#include <mrpc/server.h>\n");
     bool first = true;
@@ -51,6 +52,7 @@ int generate_header(const schema_file *file, const gen_options *options, output 
     output_printf(out, "extern const mrpc_file mrpc_file_%s;\n\n", file->c_symbol);
     generate_structs(file, out);
     generate_accessors(file, out);
+    generate_extensions(file, out);
     generate_services(file, out);
     output_printf(out, "#ifdef __cplusplus\n}\n#endif\n\n#endif /* MRPC_FILE_%s_H */\n", file->c_symbol);
     return 0;

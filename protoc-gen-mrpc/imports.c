@@ -2,9 +2,9 @@
 /*
  * imports.c - see imports.h
  *
- * An import is needed for a type of its own, for one of a file that it imports publicly, or because it is a public
- * import itself: whoever imports this file may use its types. One that only options need is not: nothing may be
- * generated for it.
+ * An import is needed for a type of its own, be it one that is only extended, for one of a file that it imports
+ * publicly, or because it is a public import itself: whoever imports this file may use its types. One that only options
+ * need is not: nothing may be generated for it.
  */
 #include "imports.h"
 
@@ -16,16 +16,23 @@ static bool provides(const schema_file *import, const schema_file *owner)
     return false;
 }
 
+static bool field_uses(const schema_field *field, const schema_file *import)
+{
+    return (field->message != NULL && provides(import, field->message->file)) ||
+           (field->enumeration != NULL && provides(import, field->enumeration->file));
+}
+
 static bool message_uses(const schema_message *message, const schema_file *import)
 {
-    for (size_t i = 0; i < message->field_count; i++) {
-        const schema_field *field = message->fields[i];
-        if (field->message != NULL && provides(import, field->message->file))
+    for (size_t i = 0; i < message->field_count; i++)
+        if (field_uses(message->fields[i], import))
             return true;
-        if (field->enumeration != NULL && provides(import, field->enumeration->file))
-            return true;
-    }
     return false;
+}
+
+static bool extension_uses(const schema_extension *extension, const schema_file *import)
+{
+    return field_uses(extension->field, import) || provides(import, extension->field->parent->file);
 }
 
 static bool service_uses(const schema_service *service, const schema_file *import)
@@ -40,6 +47,9 @@ static bool file_uses(const schema_file *file, const schema_file *import)
 {
     for (size_t i = 0; i < file->all_message_count; i++)
         if (message_uses(file->all_messages[i], import))
+            return true;
+    for (size_t i = 0; i < file->extension_count; i++)
+        if (extension_uses(&file->extensions[i], import))
             return true;
     for (size_t i = 0; i < file->service_count; i++)
         if (service_uses(&file->services[i], import))

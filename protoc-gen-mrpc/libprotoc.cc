@@ -62,6 +62,7 @@ class SchemaBuilder
     void FillOneofs(const pb::Descriptor *source, schema_message *message);
     schema_field *Field(const pb::FieldDescriptor *source, schema_message *parent);
     schema_default Default(const pb::FieldDescriptor *source, const schema_enum *enumeration);
+    schema_extension Extension(const pb::FieldDescriptor *source);
     static void ListExtensions(const pb::Descriptor *source, std::vector<const pb::FieldDescriptor *> *list);
     void FillExtensions(const pb::FileDescriptor *source, schema_file *file);
     void FillServices(const pb::FileDescriptor *source, schema_file *file);
@@ -134,6 +135,10 @@ void SchemaBuilder::DeclareMessage(const pb::Descriptor *source, schema_file *fi
     message->is_message_set = source->options().message_set_wire_format();
     message->deprecated = source->options().deprecated();
     message->location = Location(source);
+    message->extension_range_count = static_cast<size_t>(source->extension_range_count());
+    message->extension_ranges = New<schema_range>(message->extension_range_count);
+    for (int i = 0; i < source->extension_range_count(); i++)
+        message->extension_ranges[i] = {source->extension_range(i)->start, source->extension_range(i)->end};
     message->message_count = static_cast<size_t>(source->nested_type_count());
     message->messages = New<schema_message *>(message->message_count);
     for (int i = 0; i < source->nested_type_count(); i++)
@@ -201,7 +206,7 @@ schema_field *SchemaBuilder::Field(const pb::FieldDescriptor *source, schema_mes
     field->message = source->message_type() != nullptr ? messages_.at(source->message_type()) : nullptr;
     field->enumeration = source->enum_type() != nullptr ? enums_.at(source->enum_type()) : nullptr;
     field->absent = Default(source, field->enumeration);
-    if (field->type == MRPC_TYPE_GROUP)
+    if (field->type == MRPC_TYPE_GROUP && !source->is_extension())
         field->message->group_number = field->number;
     field->parent = parent;
     field->index = static_cast<size_t>(source->index());
@@ -275,6 +280,16 @@ void SchemaBuilder::FillServices(const pb::FileDescriptor *source, schema_file *
     }
 }
 
+schema_extension SchemaBuilder::Extension(const pb::FieldDescriptor *source)
+{
+    schema_extension extension = {};
+    extension.field = Field(source, messages_.at(source->containing_type()));
+    extension.scope = source->extension_scope() != nullptr ? messages_.at(source->extension_scope()) : nullptr;
+    bool is_enum = source->enum_type() != nullptr && !source->is_repeated();
+    extension.has_default = source->has_default_value() || (is_enum && source->default_value_enum()->number() != 0);
+    return extension;
+}
+
 void SchemaBuilder::ListExtensions(const pb::Descriptor *source, std::vector<const pb::FieldDescriptor *> *list)
 {
     for (int i = 0; i < source->extension_count(); i++)
@@ -291,18 +306,8 @@ void SchemaBuilder::FillExtensions(const pb::FileDescriptor *source, schema_file
     for (int i = 0; i < source->message_type_count(); i++)
         ListExtensions(source->message_type(i), &list);
     file->extensions = New<schema_extension>(list.size());
-    for (const pb::FieldDescriptor *from : list) {
-        schema_extension *extension = &file->extensions[file->extension_count++];
-        const pb::Descriptor *extendee = from->containing_type();
-        const std::string &name = extendee->name();
-        const std::string ending = "Options";
-        extension->full_name = Text(from->full_name());
-        extension->extendee = Text(extendee->full_name());
-        extension->is_option = extendee->file()->name() == "google/protobuf/descriptor.proto" &&
-                               name.size() > ending.size() &&
-                               name.compare(name.size() - ending.size(), ending.size(), ending) == 0;
-        extension->location = Location(from);
-    }
+    for (const pb::FieldDescriptor *from : list)
+        file->extensions[file->extension_count++] = Extension(from);
 }
 
 void SchemaBuilder::FillImports(const pb::FileDescriptor *source, schema_file *file)

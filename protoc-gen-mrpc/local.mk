@@ -8,6 +8,7 @@ protoc_gen_mrpc_protoc_gen_mrpc_SOURCES = \
 	protoc-gen-mrpc/check.c protoc-gen-mrpc/check.h \
 	protoc-gen-mrpc/collisions.c protoc-gen-mrpc/collisions.h \
 	protoc-gen-mrpc/diagnostic.c protoc-gen-mrpc/diagnostic.h \
+	protoc-gen-mrpc/extensions.c \
 	protoc-gen-mrpc/fingerprint.c protoc-gen-mrpc/fingerprint.h \
 	protoc-gen-mrpc/generate.c protoc-gen-mrpc/generator.h \
 	protoc-gen-mrpc/header.c \

@@ -88,29 +88,79 @@ static void write_case_check(const schema_oneof *oneof, output *out)
                   oneof->full_name);
 }
 
-static void write_message(const schema_message *message, const schema_field *const *fields, output *out)
+/* How many of the message's ranges of extensions, which are sorted, begin below a number. */
+static size_t ranges_below(const schema_message *message, const schema_range *ranges, int32_t number)
+{
+    size_t count = 0;
+    while (count < message->extension_range_count && ranges[count].start < number)
+        count++;
+    return count;
+}
+
+static int by_start(const void *a, const void *b)
+{
+    int32_t left = ((const schema_range *)a)->start, right = ((const schema_range *)b)->start;
+    return (left > right) - (left < right);
+}
+
+/* What the message keeps of the extensions in ranges from `first` on, up to, but not including, `last`; `in` false: all
+ * that it keeps but those. */
+static void write_part(const schema_message *message, size_t first, size_t last, bool in, output *out)
+{
+    if (first == last && in)
+        return;
+    output_fill(out, "    front = mrpc_wire_put_part(out, front, m->base.unknown, ranges_$T$", "T", message->c_name,
+                NULL);
+    if (first != 0)
+        output_printf(out, " + %zu", first);
+    output_printf(out, ", %zu, %s, \"%s\");\n    if (MRPC_UNLIKELY(front == NULL))\n        return NULL;\n",
+                  last - first, in ? "true" : "false", message->full_name);
+}
+
+/* The ranges that lie below a field: what is in them is written before it. All else follows the fields. */
+static void write_ranges(const schema_message *message, const schema_range *ranges, size_t count, output *out)
+{
+    output_printf(out, "static const mrpc_wire_range ranges_%s[] = {\n", message->c_name);
+    for (size_t i = 0; i < count; i++)
+        output_printf(out, "    {%" PRId32 ", %" PRId32 "},\n", ranges[i].start, ranges[i].end);
+    output_text(out, "};\n\n");
+}
+
+static void write_unknown(const schema_message *message, size_t early, output *out)
+{
+    if (early != 0) {
+        write_part(message, 0, early, false, out);
+        return;
+    }
+    output_printf(out,
+                  "    front = mrpc_wire_put_unknown(out, front, m->base.unknown, \"%s\");\n"
+                  "    if (MRPC_UNLIKELY(front == NULL))\n        return NULL;\n",
+                  message->full_name);
+}
+
+/* `ranges`: those of extensions, sorted, of which `early` lie below a field. */
+static void write_message(const schema_message *message, const schema_field *const *fields, const schema_range *ranges,
+                          size_t early, output *out)
 {
     for (size_t i = 0; i < message->oneof_count; i++)
         write_case_check(message->oneofs[i], out);
     for (size_t i = 0; i < message->field_count; i++)
         if (fields[i]->presence == PRESENCE_REQUIRED)
             write_required_check(fields[i], out);
-    output_printf(out,
-                  "    front = mrpc_wire_put_unknown(out, front, m->base.unknown, \"%s\");\n"
-                  "    if (MRPC_UNLIKELY(front == NULL))\n        return NULL;\n",
-                  message->full_name);
-    for (size_t i = message->field_count; i-- > 0;)
+    write_unknown(message, early, out);
+    size_t behind = early;
+    for (size_t i = message->field_count; i-- > 0;) {
+        size_t below = ranges_below(message, ranges, fields[i]->number);
+        write_part(message, below, behind, true, out);
         write_field(fields[i], out);
+        behind = below;
+    }
+    write_part(message, 0, behind, true, out);
 }
 
-void marshal_write_encode(const schema_message *message, output *out)
+static void write_body(const schema_message *message, const schema_field *const *fields, const schema_range *ranges,
+                       size_t early, output *out)
 {
-    const schema_field **fields = calloc(message->field_count + 1, sizeof(schema_field *));
-    if (fields == NULL) {
-        out->failed = true;
-        return;
-    }
-    schema_sort_fields(message, fields);
     output_fill(
         out,
         "static uint8_t *encode_$T$(mrpc_wire_out *out, uint8_t *front, const void *message, uint32_t depth)\n{\n"
@@ -120,8 +170,28 @@ void marshal_write_encode(const schema_message *message, output *out)
         write_call(fields[1], true, 4, out);
         write_call(fields[0], true, 4, out);
     } else {
-        write_message(message, fields, out);
+        write_message(message, fields, ranges, early, out);
     }
     output_printf(out, "%s    return front;\n}\n\n", marshal_uses_depth(message) ? "" : "    (void)depth;\n");
+}
+
+void marshal_write_encode(const schema_message *message, output *out)
+{
+    size_t count = message->field_count, range_count = message->extension_range_count;
+    const schema_field **fields = calloc(count + 1, sizeof(schema_field *));
+    schema_range *ranges = calloc(range_count + 1, sizeof *ranges);
+    if (fields != NULL && ranges != NULL) {
+        schema_sort_fields(message, fields);
+        for (size_t i = 0; i < range_count; i++)
+            ranges[i] = message->extension_ranges[i];
+        qsort(ranges, range_count, sizeof *ranges, by_start);
+        size_t early = count != 0 ? ranges_below(message, ranges, fields[count - 1]->number) : 0;
+        if (early != 0)
+            write_ranges(message, ranges, early, out);
+        write_body(message, fields, ranges, early, out);
+    } else {
+        out->failed = true;
+    }
+    free(ranges);
     free(fields);
 }

@@ -127,6 +127,15 @@ static void type_message(naming *n, schema_message *message)
         type_message(n, message->messages[i]);
 }
 
+/* An extension stands where it is declared, not where the message is that it extends. */
+static void name_extension(naming *n, schema_extension *extension)
+{
+    const schema_message *scope = extension->scope;
+    const char *front = scope != NULL ? arena_printf(n->arena, "%s_", scope->c_name) : n->file->c_prefix;
+    extension->c_name = global_name(n, front, extension->field->name, scope != NULL ? names_message_suffix : NULL);
+    type_field(n, extension->field);
+}
+
 static void name_service(naming *n, schema_service *service)
 {
     service->c_name = global_name(n, n->file->c_prefix, service->name, NULL);
@@ -172,6 +181,8 @@ int names_assign(schema_file *file, const gen_options *options, gen_arena *arena
         type_message(&n, file->messages[i]);
     for (size_t i = 0; i < file->message_count; i++)
         names_assign_members(file->messages[i], arena);
+    for (size_t i = 0; i < file->extension_count; i++)
+        name_extension(&n, &file->extensions[i]);
     for (size_t i = 0; i < file->service_count; i++)
         name_service(&n, &file->services[i]);
     return arena->failed ? MRPC_ENOMEM : 0;

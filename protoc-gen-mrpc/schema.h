@@ -106,6 +106,11 @@ typedef struct schema_member {
     size_t offset, size, alignment;
 } schema_member;
 
+/* Numbers from `start` up to, but not including, `end`. */
+typedef struct schema_range {
+    int32_t start, end;
+} schema_range;
+
 struct schema_message {
     const char *name, *full_name;
     const schema_file *file;
@@ -118,6 +123,8 @@ struct schema_message {
     size_t message_count;
     schema_enum **enums;
     size_t enum_count;
+    schema_range *extension_ranges; /* in the order of the file */
+    size_t extension_range_count;
     bool is_map_entry;
     bool is_message_set;  /* option message_set_wire_format */
     int32_t group_number; /* of the field whose group it is; 0: it is no group */
@@ -159,10 +166,10 @@ typedef struct schema_service {
 
 /* A field that a file or a message declares for a message which may be anywhere. */
 typedef struct schema_extension {
-    const char *full_name;
-    const char *extendee; /* full name */
-    bool is_option;       /* the extendee is one of google.protobuf's …Options */
-    schema_location location;
+    schema_field *field;         /* its parent is the message that is extended */
+    const schema_message *scope; /* the message that declares it; NULL at the top of the file */
+    bool has_default;            /* the schema says one, or it is of an enum whose first value is not 0 */
+    const char *c_name;          /* filled by names.c: the table, and what its functions begin with */
 } schema_extension;
 
 struct schema_file {

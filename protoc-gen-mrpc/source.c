@@ -96,7 +96,24 @@ static void write_flags(const schema_field *field, output *out)
         output_printf(out, "%sMRPC_FIELD_CLOSED", before);
         before = " | ";
     }
+    if (field->parent->is_message_set) {
+        output_printf(out, "%sMRPC_FIELD_IN_SET", before);
+        before = " | ";
+    }
     output_text(out, *before == '\0' ? "0" : "");
+}
+
+void generate_field_kind(const schema_field *field, output *out)
+{
+    output_printf(out, "%s, %s, ", type_names[field->type], kind_names[schema_kind(field)]);
+    write_flags(field, out);
+    output_text(out, ", ");
+    if (field->message != NULL)
+        output_printf(out, "&%s_type, NULL", field->message->c_name);
+    else if (field->enumeration != NULL)
+        output_printf(out, "NULL, &%s_enum", field->enumeration->c_name);
+    else
+        output_text(out, "NULL, NULL");
 }
 
 static void write_field(const schema_field *field, output *out)
@@ -106,15 +123,9 @@ static void write_field(const schema_field *field, output *out)
         output_printf(out, "%s.", field->oneof->c_name);
     output_printf(out, "%s), ", field->c_name);
     write_presence(field, out);
-    output_printf(out, ",\n     %s, %s, ", type_names[field->type], kind_names[schema_kind(field)]);
-    write_flags(field, out);
-    output_text(out, ", ");
-    if (field->message != NULL)
-        output_printf(out, "&%s_type, NULL},\n", field->message->c_name);
-    else if (field->enumeration != NULL)
-        output_printf(out, "NULL, &%s_enum},\n", field->enumeration->c_name);
-    else
-        output_text(out, "NULL, NULL},\n");
+    output_text(out, ",\n     ");
+    generate_field_kind(field, out);
+    output_text(out, "},\n");
 }
 
 /* By number, as the library and a decoder search them. */
@@ -257,8 +268,9 @@ static void write_file(const schema_file *file, output *out)
     output_literal(out, file->name);
     output_printf(out, ", %s, MRPC_OWN_MODULE,\n    ", file->all_message_count != 0 ? "mrpc_own_types" : "NULL");
     write_fingerprint(&file->fingerprint, out);
-    output_printf(out, ",\n    mrpc_own_descriptor, sizeof mrpc_own_descriptor, %s, %zu,\n};\n",
-                  file->dependency_count != 0 ? "mrpc_own_dependencies" : "NULL", file->dependency_count);
+    output_printf(out, ",\n    mrpc_own_descriptor, sizeof mrpc_own_descriptor, %s, %zu,\n    %s, %zu,\n};\n",
+                  file->dependency_count != 0 ? "mrpc_own_dependencies" : "NULL", file->dependency_count,
+                  file->extension_count != 0 ? "mrpc_own_extensions" : "NULL", file->extension_count);
 }
 
 int generate_source(const schema_file *file, const gen_options *options, output *out)
@@ -273,6 +285,7 @@ int generate_source(const schema_file *file, const gen_options *options, output 
         write_message(file->all_messages[i], out);
     for (size_t i = 0; i < file->service_count; i++)
         write_service(file, &file->services[i], out);
+    generate_extension_tables(file, out);
     write_file(file, out);
     return 0;
 }

@@ -82,6 +82,7 @@ MRPC_LIST(mrpc_bytes, mrpc_bytes_list);
 typedef struct mrpc_type mrpc_type;
 typedef struct mrpc_enum mrpc_enum;
 typedef struct mrpc_file mrpc_file;
+typedef struct mrpc_extension mrpc_extension; /* see extension.h */
 
 /* Numbered as FieldDescriptorProto.Type in descriptor.proto. */
 typedef enum mrpc_field_type {
@@ -129,6 +130,7 @@ typedef struct mrpc_field {
 #define MRPC_FIELD_PACKED 1u   /* a list is written packed */
 #define MRPC_FIELD_REQUIRED 2u /* OPTIONAL, but a message without it can be neither written nor read */
 #define MRPC_FIELD_CLOSED 4u   /* only numbers that the enum names can be in the field */
+#define MRPC_FIELD_IN_SET 8u   /* an extension of a message with the option message_set_wire_format */
 
 /* Says which schema and which memory layout a type has, all types that it reaches included. XXH3 of a canonical
  * text, see docs/PROTOCOL.md. layout is 0 where the native encoding cannot be used (another byte order, another
@@ -183,6 +185,9 @@ struct mrpc_file {
     const mrpc_file *const *dependencies; /* its imports, in their order; NULL for one that the program does not have
                                              because nothing of it is used but options */
     size_t dependency_count;
+    const mrpc_extension *const *extensions; /* that it declares, nested ones included, by the name of the message that
+                                                they extend, then by number */
+    size_t extension_count;
 };
 
 /* --- messages --- */

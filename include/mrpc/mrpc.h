@@ -6,6 +6,7 @@
 #include <mrpc/call.h>
 #include <mrpc/channel.h>
 #include <mrpc/error.h>
+#include <mrpc/extension.h>
 #include <mrpc/heap.h>
 #include <mrpc/message.h>
 #include <mrpc/queue.h>

@@ -5,6 +5,7 @@
 warnings='-Wall -Wextra -Wshadow -Wconversion -Wpedantic -Werror'
 out=$work/out
 generate_golden "$out" || exit 1
+run_protoc "$golden/protos" "$out" google/protobuf/descriptor.proto || exit 1 # some of the schemas have options of their own
 
 # compiles WHAT COMMAND...
 compiles() {

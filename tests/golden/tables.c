@@ -34,8 +34,9 @@ static void check_files(void)
     CHECK(file->dependency_count == 2);
     CHECK(file->dependencies[0] == &mrpc_file_dep_2fpublic && file->dependencies[1] == &mrpc_file_dep_2foptions);
     CHECK(mrpc_file_dep_2fpublic.dependencies[0] == &mrpc_file_dep_2fcommon);
-    /* google/protobuf/descriptor.proto is imported for options alone, and nothing was generated for it. */
-    CHECK(mrpc_file_dep_2foptions.dependency_count == 1 && mrpc_file_dep_2foptions.dependencies[0] == NULL);
+    /* What is imported for options alone need not be in the program; what is extended must be. */
+    CHECK(mrpc_file_dep_2foptions.dependencies[0] == &mrpc_file_google_2fprotobuf_2fdescriptor);
+    CHECK(mrpc_file_dep_2foptions.extension_count == 1 && mrpc_file_dep_2foptions.extensions[0] == &golden_dep_unit);
     CHECK(mrpc_file_empty.type_count == 0 && mrpc_file_empty.descriptor_size != 0);
 }
 
@@ -76,6 +77,24 @@ static void check_types(void)
         CHECK(numbers->fields[i - 1].number < numbers->fields[i].number);
 }
 
+static void check_extensions(void)
+{
+    const mrpc_file *file = &mrpc_file_extensions;
+    CHECK(file->extension_count == 17 && mrpc_file_imports.extension_count == 0);
+    for (size_t i = 1; i < file->extension_count; i++) {
+        const mrpc_extension *before = file->extensions[i - 1], *extension = file->extensions[i];
+        int order = strcmp(before->extended->name, extension->extended->name);
+        CHECK(order < 0 || (order == 0 && before->field.number < extension->field.number));
+    }
+    CHECK(golden_extensions_Scope_scope.extended == &golden_proto2_Presence_type);
+    CHECK(golden_extensions_Scope_scope.field.message == &golden_extensions_Scope_type);
+    CHECK(strcmp(golden_extensions_Scope_scope.field.name, "golden.extensions.Scope.scope") == 0);
+    CHECK(*(const int32_t *)golden_extensions_count.absent == -7);
+    CHECK(((const mrpc_string *)golden_extensions_label.absent)->size == 7);
+    CHECK(golden_extensions_deltas.field.flags == MRPC_FIELD_PACKED);
+    CHECK(golden_extensions_InSet_message_set_extension.field.flags == MRPC_FIELD_IN_SET);
+}
+
 static void check_services(void)
 {
     CHECK(golden_services_Oracle_service.method_count == 5 && golden_services_Empty_service.method_count == 0);
@@ -94,6 +113,7 @@ int main(void)
 {
     check_files();
     check_types();
+    check_extensions();
     check_services();
     if (LINKED)
         check_modules();

@@ -2,16 +2,19 @@
 # marshal.mk - tests of marshal/ and of what the generator writes into FILE.marshal.c
 EXTRA_DIST += tests/unit/marshal.mk
 if HAVE_PROTOC
-PROTOS += everything everything2 everything_import
-EXTRA_DIST += tests/protos/everything.proto tests/protos/everything2.proto tests/protos/everything_import.proto
+PROTOS += everything everything2 everything_import extensions extension_options
+EXTRA_DIST += tests/protos/everything.proto tests/protos/everything2.proto tests/protos/everything_import.proto \
+	tests/protos/extensions.proto tests/protos/extension_options.proto
 
 # Compiled once for all tests, as long as none has flags of its own for compiling.
 EVERYTHING_FILES = gen/everything.mrpc.c gen/everything.marshal.c gen/everything_import.mrpc.c gen/everything_import.marshal.c \
 	gen/everything2.mrpc.c gen/everything2.marshal.c
+EXTENSION_FILES = gen/extensions.mrpc.c gen/extensions.marshal.c
 CODEC_HELP = tests/unit/marshal/codec_help.c tests/unit/marshal/codec_help.h \
 	tests/unit/marshal/random_message.c tests/unit/marshal/random_message.h
 
-MARSHAL_TESTS = tests/unit/marshal/test_concurrent tests/unit/marshal/test_failures tests/unit/marshal/test_module tests/unit/marshal/test_native \
+MARSHAL_TESTS = tests/unit/marshal/test_concurrent tests/unit/marshal/test_extension tests/unit/marshal/test_extension_peer \
+	tests/unit/marshal/test_failures tests/unit/marshal/test_module tests/unit/marshal/test_native \
 	tests/unit/marshal/test_peer tests/unit/marshal/test_proto2 tests/unit/marshal/test_protobuf tests/unit/marshal/test_round_trip \
 	tests/unit/marshal/test_shared
 check_PROGRAMS += $(MARSHAL_TESTS)
@@ -20,6 +23,16 @@ TESTS += $(MARSHAL_TESTS)
 tests_unit_marshal_test_concurrent_SOURCES = tests/unit/marshal/test_concurrent.c $(CODEC_HELP)
 nodist_tests_unit_marshal_test_concurrent_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_concurrent_LDADD = $(TEST_LDADD)
+tests_unit_marshal_test_extension_SOURCES = tests/unit/marshal/test_extension.c $(CODEC_HELP) $(FAILING_ALLOC_FILES)
+nodist_tests_unit_marshal_test_extension_SOURCES = $(EVERYTHING_FILES) $(EXTENSION_FILES) gen/extension_options.mrpc.c \
+	gen/extension_options.marshal.c
+tests_unit_marshal_test_extension_LDADD = $(TEST_LDADD)
+tests_unit_marshal_test_extension_LDFLAGS = $(WRAP_ALLOCATIONS)
+tests_unit_marshal_test_extension_peer_SOURCES = tests/unit/marshal/test_extension_peer.c tests/unit/marshal/peer.cc \
+	tests/unit/marshal/peer.h $(CODEC_HELP)
+nodist_tests_unit_marshal_test_extension_peer_SOURCES = $(EVERYTHING_FILES) $(EXTENSION_FILES) $(EVERYTHING_PB)
+tests_unit_marshal_test_extension_peer_LDADD = $(TEST_LDADD) $(PROTOBUF_LIBS)
+tests_unit_marshal_test_extension_peer_CXXFLAGS = $(tests_unit_marshal_test_peer_CXXFLAGS)
 tests_unit_marshal_test_failures_SOURCES = tests/unit/marshal/test_failures.c $(CODEC_HELP) $(FAILING_ALLOC_FILES)
 nodist_tests_unit_marshal_test_failures_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_failures_LDADD = $(TEST_LDADD)
@@ -36,8 +49,9 @@ tests_unit_marshal_test_peer_LDADD = $(TEST_LDADD) $(PROTOBUF_LIBS)
 # libprotobuf's headers give a class more members under ThreadSanitizer (MapFieldBase in map_field.h), which the library
 # that is installed was not built with.
 tests_unit_marshal_test_peer_CXXFLAGS = $(AM_CXXFLAGS) -U__SANITIZE_THREAD__
-EVERYTHING_PB = gen/everything.pb.cc gen/everything2.pb.cc gen/everything_import.pb.cc
+EVERYTHING_PB = gen/everything.pb.cc gen/everything2.pb.cc gen/everything_import.pb.cc gen/extensions.pb.cc
 tests/unit/marshal/test_peer-peer.$(OBJEXT): $(EVERYTHING_PB)
+tests/unit/marshal/test_extension_peer-peer.$(OBJEXT): $(EVERYTHING_PB)
 $(EVERYTHING_PB): gen/%.pb.cc: tests/protos/%.proto
 	$(AM_V_GEN)$(MKDIR_P) gen && $(PROTOC) -I$(<D) --cpp_out=gen $(<F)
 tests_unit_marshal_test_shared_SOURCES = tests/unit/marshal/test_shared.c

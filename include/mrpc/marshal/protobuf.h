@@ -1037,6 +1037,65 @@ MRPC_OUTLINE const uint8_t *mrpc_wire_skip(mrpc_decoder *decoder, const uint8_t 
     return mrpc_wire_skip_plain(decoder, at, end, tag, where);
 }
 
+/* Numbers from `start` up to, but not including, `end`. */
+typedef struct mrpc_wire_range {
+    uint32_t start, end;
+} mrpc_wire_range;
+
+MRPC_INLINE bool mrpc_wire_is_in(uint32_t number, const mrpc_wire_range *ranges, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (number >= ranges[i].start && number < ranges[i].end)
+            return true;
+    return false;
+}
+
+/* Copies the unknown fields whose numbers are in one of the ranges, or those that are in none, to `to`, where there is
+ * room for `room` bytes; NULL: it only counts. What is not well-formed is in none. Returns the bytes that they have, or
+ * SIZE_MAX when there was too little room. */
+MRPC_OUTLINE size_t mrpc_wire_sift(const mrpc_unknown *unknown, const mrpc_wire_range *ranges, size_t count, bool in,
+                                   uint8_t *to, size_t room, const char *where)
+{
+    const uint8_t *at = unknown->data, *end = at + unknown->size;
+    mrpc_decoder decoder = {at, end, at, NULL, NULL, 0, 0, NULL, NULL, NULL};
+    size_t size = 0;
+    while (at < end) {
+        uint32_t tag = 0;
+        const uint8_t *behind = mrpc_wire_take_tag(&decoder, at, end, &tag, where);
+        if (behind != NULL)
+            behind = mrpc_wire_skip(&decoder, behind, end, tag, MRPC_DEPTH_LIMIT, where);
+        bool taken = (behind != NULL && mrpc_wire_is_in(tag >> 3, ranges, count)) == in;
+        size_t bytes = (size_t)((behind != NULL ? behind : end) - at);
+        if (taken && to != NULL && bytes > room - size)
+            return SIZE_MAX;
+        if (taken && to != NULL)
+            memcpy(to + size, at, bytes);
+        size += taken ? bytes : 0;
+        at += bytes;
+    }
+    return size;
+}
+
+/* Writes the unknown fields that are extensions in one of the ranges, or, with `in` false, those that are in none:
+ * other implementations write extensions where their numbers belong among the fields. */
+MRPC_OUTLINE uint8_t *mrpc_wire_put_sifted(mrpc_wire_out *out, uint8_t *front, const mrpc_unknown *unknown,
+                                           const mrpc_wire_range *ranges, size_t count, bool in, const char *where)
+{
+    size_t size = mrpc_wire_sift(unknown, ranges, count, in, NULL, 0, where);
+    if (size > mrpc_wire_room(out, front))
+        return mrpc_wire_full(out, front, size, where);
+    front -= size;
+    if (mrpc_wire_sift(unknown, ranges, count, in, front, size, where) != size)
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has unknown fields that change while it is written");
+    return front;
+}
+
+MRPC_INLINE uint8_t *mrpc_wire_put_part(mrpc_wire_out *out, uint8_t *front, const mrpc_unknown *unknown,
+                                        const mrpc_wire_range *ranges, size_t count, bool in, const char *where)
+{
+    return MRPC_LIKELY(unknown == NULL) ? front : mrpc_wire_put_sifted(out, front, unknown, ranges, count, in, where);
+}
+
 /* Adds the bytes from `field` to `at` to the unknown fields of the message. */
 MRPC_OUTLINE const uint8_t *mrpc_wire_keep(mrpc_decoder *decoder, const uint8_t *field, const uint8_t *at,
                                            mrpc_message *message, const char *where)

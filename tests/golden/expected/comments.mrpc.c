@@ -106,4 +106,5 @@ const mrpc_file mrpc_file_comments = {
     sizeof(mrpc_file), 2, "comments.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x005a2b17a2ceadcb), MRPC_LAYOUT(0xeca67b38310bb255)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
+    NULL, 0,
 };

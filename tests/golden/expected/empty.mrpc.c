@@ -21,4 +21,5 @@ const mrpc_file mrpc_file_empty = {
     sizeof(mrpc_file), 0, "empty.proto", NULL, MRPC_OWN_MODULE,
     {UINT64_C(0xd9dc4bf699b7fd02), MRPC_LAYOUT(0x40e02b716b58af53)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
+    NULL, 0,
 };

@@ -273,4 +273,5 @@ const mrpc_file mrpc_file_global = {
     sizeof(mrpc_file), 12, "global.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0xe18f30c52083b40b), MRPC_LAYOUT(0xffadd1c6f72455a5)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
+    NULL, 0,
 };

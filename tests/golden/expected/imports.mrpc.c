@@ -128,4 +128,5 @@ const mrpc_file mrpc_file_imports = {
     sizeof(mrpc_file), 2, "imports.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x18ffc0dea31ca641), MRPC_LAYOUT(0x9a7ba235207f4f1a)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, mrpc_own_dependencies, 2,
+    NULL, 0,
 };

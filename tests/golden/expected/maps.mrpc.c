@@ -640,4 +640,5 @@ const mrpc_file mrpc_file_maps = {
     sizeof(mrpc_file), 24, "maps.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x5f6e93385d236663), MRPC_LAYOUT(0xdb6953644d75a77c)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
+    NULL, 0,
 };

@@ -470,4 +470,5 @@ const mrpc_file mrpc_file_names = {
     sizeof(mrpc_file), 13, "names.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x6e73f9c4d791e763), MRPC_LAYOUT(0x537af91a90f1a625)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
+    NULL, 0,
 };

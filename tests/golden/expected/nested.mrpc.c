@@ -213,4 +213,5 @@ const mrpc_file mrpc_file_nested = {
     sizeof(mrpc_file), 6, "nested.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x359b236ca972a070), MRPC_LAYOUT(0xe8b0da47c81ce4a2)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
+    NULL, 0,
 };

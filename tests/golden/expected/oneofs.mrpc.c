@@ -160,4 +160,5 @@ const mrpc_file mrpc_file_oneofs = {
     sizeof(mrpc_file), 3, "oneofs.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x52596554bf80231b), MRPC_LAYOUT(0x1328f58e1430b5b4)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
+    NULL, 0,
 };

@@ -557,4 +557,5 @@ const mrpc_file mrpc_file_proto2 = {
     sizeof(mrpc_file), 13, "proto2.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x29d034222c50d00d), MRPC_LAYOUT(0xf8172b2848c216cb)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, mrpc_own_dependencies, 1,
+    NULL, 0,
 };

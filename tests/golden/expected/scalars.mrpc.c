@@ -363,4 +363,5 @@ const mrpc_file mrpc_file_scalars = {
     sizeof(mrpc_file), 5, "scalars.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x6e693489083e334a), MRPC_LAYOUT(0x0b3d96ad11d9ef4a)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
+    NULL, 0,
 };

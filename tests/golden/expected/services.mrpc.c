@@ -136,4 +136,5 @@ const mrpc_file mrpc_file_services = {
     sizeof(mrpc_file), 2, "services.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0xe9e3dd7ce44bb55c), MRPC_LAYOUT(0x3640df3a368d3f19)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
+    NULL, 0,
 };

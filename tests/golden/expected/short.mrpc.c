@@ -77,4 +77,5 @@ const mrpc_file mrpc_file_short = {
     sizeof(mrpc_file), 1, "short.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0x4ed13cb170232b5a), MRPC_LAYOUT(0x07e0e521decde175)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
+    NULL, 0,
 };

@@ -10,9 +10,11 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/stubs/logging.h>
+#include <google/protobuf/text_format.h>
 
 #include "everything.pb.h"
 #include "everything2.pb.h"
+#include "extensions.pb.h"
 
 namespace
 {
@@ -28,26 +30,60 @@ std::string serialize(const google::protobuf::Message &message)
     return bytes;
 }
 
+// An empty message of the type with that full name.
+std::unique_ptr<google::protobuf::Message> make(const char *type)
+{
+    everything::Everything::descriptor(); // which registers the file
+    everything2::Everything::descriptor();
+    extensions::Base::descriptor();
+    const google::protobuf::Descriptor *descriptor =
+        google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(type);
+    if (descriptor == nullptr)
+        std::abort();
+    return std::unique_ptr<google::protobuf::Message>(
+        google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor)->New());
+}
+
+char *copy(const std::string &bytes)
+{
+    char *copied = static_cast<char *>(std::malloc(bytes.size() + 1));
+    if (copied == nullptr)
+        std::abort();
+    std::memcpy(copied, bytes.c_str(), bytes.size() + 1);
+    return copied;
+}
+
 } // namespace
 
 bool peer_round_trip(const char *type, const void *bytes, size_t size, char **again, size_t *again_size)
 {
     google::protobuf::LogSilencer silencer; // it complains of each bad string
-    everything::Everything::descriptor();   // which registers the file
-    everything2::Everything::descriptor();
-    const google::protobuf::Descriptor *descriptor =
-        google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(type);
-    if (descriptor == nullptr)
-        std::abort();
-    std::unique_ptr<google::protobuf::Message> message(
-        google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor)->New());
+    std::unique_ptr<google::protobuf::Message> message = make(type);
     if (!message->ParseFromArray(bytes, static_cast<int>(size)))
         return false;
     std::string result = serialize(*message);
-    *again = static_cast<char *>(std::malloc(result.size() + 1));
-    if (*again == nullptr)
-        std::abort();
-    std::memcpy(*again, result.data(), result.size());
+    *again = copy(result);
     *again_size = result.size();
     return true;
+}
+
+void peer_from_text(const char *type, const char *text, char **bytes, size_t *size)
+{
+    std::unique_ptr<google::protobuf::Message> message = make(type);
+    if (!google::protobuf::TextFormat::ParseFromString(text, message.get()))
+        std::abort();
+    std::string result = serialize(*message);
+    *bytes = copy(result);
+    *size = result.size();
+}
+
+char *peer_to_text(const char *type, const void *bytes, size_t size)
+{
+    google::protobuf::LogSilencer silencer;
+    std::unique_ptr<google::protobuf::Message> message = make(type);
+    if (!message->ParseFromArray(bytes, static_cast<int>(size)))
+        return nullptr;
+    std::string text;
+    google::protobuf::TextFormat::PrintToString(*message, &text);
+    return copy(text);
 }

@@ -14,6 +14,12 @@ extern "C" {
  * does not parse. *again is from malloc. */
 bool peer_round_trip(const char *type, const void *bytes, size_t size, char **again, size_t *again_size);
 
+/* The bytes of a message from its text format; the test fails when that is wrong. *bytes is from malloc. */
+void peer_from_text(const char *type, const char *text, char **bytes, size_t *size);
+
+/* The text format of a message, one field a line, NUL-terminated, from malloc; NULL: it does not parse. */
+char *peer_to_text(const char *type, const void *bytes, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

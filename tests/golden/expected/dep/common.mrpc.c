@@ -59,4 +59,5 @@ const mrpc_file mrpc_file_dep_2fcommon = {
     sizeof(mrpc_file), 1, "dep/common.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0xcd94dbda308d4c60), MRPC_LAYOUT(0x84daddf761e2d465)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, NULL, 0,
+    NULL, 0,
 };

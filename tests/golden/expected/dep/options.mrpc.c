@@ -5,7 +5,17 @@
 
 #include <mrpc/marshal.h>
 
-extern const mrpc_file mrpc_file_google_2fprotobuf_2fdescriptor __attribute__((weak));
+const mrpc_extension golden_dep_unit = {
+    sizeof(mrpc_extension),
+    {"golden.dep.unit", 50000, 0, 0,
+     MRPC_TYPE_STRING, MRPC_FIELD_IMPLICIT, 0, NULL, NULL},
+    &google_protobuf_FieldOptions_type, &mrpc_file_dep_2foptions, NULL,
+};
+
+static const mrpc_extension *const mrpc_own_extensions[] = {
+    &golden_dep_unit,
+};
+
 static const mrpc_file *const mrpc_own_dependencies[] = {
     &mrpc_file_google_2fprotobuf_2fdescriptor,
 };
@@ -31,4 +41,5 @@ const mrpc_file mrpc_file_dep_2foptions = {
     sizeof(mrpc_file), 0, "dep/options.proto", NULL, MRPC_OWN_MODULE,
     {UINT64_C(0xd9dc4bf699b7fd02), MRPC_LAYOUT(0x40e02b716b58af53)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, mrpc_own_dependencies, 1,
+    mrpc_own_extensions, 1,
 };

@@ -4,7 +4,10 @@
 
 #include <string.h>
 
+#include <mrpc/extension.h>
 #include <mrpc/message.h>
+
+#include "google/protobuf/descriptor.mrpc.h"
 
 #if MRPC_VERSION_MAJOR * 1000 + MRPC_VERSION_MINOR < 1
 #error "this file was generated for mrpc 0.1; an older mrpc is installed"
@@ -15,6 +18,31 @@ extern "C" {
 #endif
 
 extern const mrpc_file mrpc_file_dep_2foptions;
+
+extern const mrpc_extension golden_dep_unit;
+
+static inline bool golden_dep_unit_has(const google_protobuf_FieldOptions *message)
+{
+    return mrpc_extension_has(&golden_dep_unit, message);
+}
+
+static inline mrpc_bytes golden_dep_unit_get(const google_protobuf_FieldOptions *message)
+{
+    mrpc_bytes value;
+    mrpc_extension_get(&golden_dep_unit, message, &value);
+    return value;
+}
+
+static inline int golden_dep_unit_set(google_protobuf_FieldOptions *message, const char *text)
+{
+    const mrpc_string value = {(char *)(uintptr_t)text, strlen(text)};
+    return mrpc_extension_set(&golden_dep_unit, message, &value);
+}
+
+static inline void golden_dep_unit_clear(google_protobuf_FieldOptions *message)
+{
+    mrpc_extension_clear(&golden_dep_unit, message);
+}
 
 #ifdef __cplusplus
 }

@@ -50,4 +50,5 @@ const mrpc_file mrpc_file_dep_2fpublic = {
     sizeof(mrpc_file), 1, "dep/public.proto", mrpc_own_types, MRPC_OWN_MODULE,
     {UINT64_C(0xbf67147c244ffea4), MRPC_LAYOUT(0x700d7ec259d5f361)},
     mrpc_own_descriptor, sizeof mrpc_own_descriptor, mrpc_own_dependencies, 1,
+    NULL, 0,
 };

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* extension.h - how the functions on extensions see them among unknown fields; see <mrpc/extension.h> */
+#ifndef MRPC_MARSHAL_EXTENSION_H
+#define MRPC_MARSHAL_EXTENSION_H
+
+#include <mrpc/extension.h>
+#include <mrpc/marshal/protobuf.h>
+
+#include "marshal/fields.h"
+#include "marshal/unknown.h"
+
+/* How a number, bool or enum is written. */
+static inline mrpc_wire_kind mrpc_extension_kind(const mrpc_extension *extension)
+{
+    switch ((mrpc_field_type)extension->field.type) {
+    case MRPC_TYPE_INT32:
+    case MRPC_TYPE_ENUM:
+        return MRPC_WIRE_INT32;
+    case MRPC_TYPE_UINT32:
+        return MRPC_WIRE_UINT32;
+    case MRPC_TYPE_SINT32:
+        return MRPC_WIRE_SINT32;
+    case MRPC_TYPE_SINT64:
+        return MRPC_WIRE_SINT64;
+    case MRPC_TYPE_BOOL:
+        return MRPC_WIRE_BOOL;
+    case MRPC_TYPE_FLOAT:
+    case MRPC_TYPE_FIXED32:
+    case MRPC_TYPE_SFIXED32:
+        return MRPC_WIRE_FIXED32;
+    case MRPC_TYPE_DOUBLE:
+    case MRPC_TYPE_FIXED64:
+    case MRPC_TYPE_SFIXED64:
+        return MRPC_WIRE_FIXED64;
+    default:
+        return MRPC_WIRE_INT64;
+    }
+}
+
+/* The wire type of one value. */
+static inline uint32_t mrpc_extension_wire(const mrpc_extension *extension)
+{
+    if (extension->field.type == MRPC_TYPE_GROUP)
+        return MRPC_WIRE_GROUP;
+    if (!mrpc_field_is_plain(&extension->field))
+        return MRPC_WIRE_BYTES;
+    mrpc_wire_kind kind = mrpc_extension_kind(extension);
+    return kind == MRPC_WIRE_FIXED64 ? MRPC_WIRE_8 : kind == MRPC_WIRE_FIXED32 ? MRPC_WIRE_4 : MRPC_WIRE_VARINT;
+}
+
+static inline bool mrpc_extension_is_list(const mrpc_extension *extension)
+{
+    return extension->field.kind == MRPC_FIELD_LIST;
+}
+
+/* Takes the next field that is the extension, or a part of it; of a list, packed or not. False: there is none. */
+bool mrpc_extension_next_field(const mrpc_extension *extension, mrpc_input *in, mrpc_unknown_field *field);
+
+/* Whether it is one more field of a message that has the extension: also turns a MessageSet's group into a field. */
+bool mrpc_extension_is(const mrpc_extension *extension, mrpc_unknown_field *field);
+
+/* Going through the values of an extension: `{extension, in}`. */
+typedef struct mrpc_elements {
+    const mrpc_extension *extension;
+    mrpc_input in;     /* the fields that are still to come */
+    mrpc_input packed; /* what is still to come of a packed one */
+} mrpc_elements;
+
+/* One value as it was written. */
+typedef struct mrpc_element {
+    uint64_t number;  /* of a number, bool or enum */
+    mrpc_input bytes; /* of what is none */
+} mrpc_element;
+
+bool mrpc_elements_next(mrpc_elements *walk, mrpc_element *element);
+
+/* Makes a value in C of one that is no message. */
+void mrpc_element_store(const mrpc_extension *extension, const mrpc_element *element, void *value);
+
+/* The message that several parts make, which is the work of mrpc_extension_get_message(). */
+int mrpc_extension_merge(const mrpc_extension *extension, mrpc_input in, void *owner, void **value, mrpc_error *error);
+
+#endif /* MRPC_MARSHAL_EXTENSION_H */

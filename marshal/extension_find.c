@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* extension_find.c - extensions by the message that they extend and their number, or by name */
+#include "config.h"
+
+#include <string.h>
+
+#include <mrpc/extension.h>
+
+/* Below, at or above 0 as the extension comes before, is, or comes behind the one that is looked for. */
+static int compare(const mrpc_extension *extension, const mrpc_type *extended, uint32_t number)
+{
+    int order = strcmp(extension->extended->name, extended->name);
+    if (order != 0)
+        return order;
+    return (extension->field.number > number) - (extension->field.number < number);
+}
+
+const mrpc_extension *mrpc_file_find_extension(const mrpc_file *file, const mrpc_type *extended, uint32_t number)
+{
+    size_t low = 0, high = file->extension_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = compare(file->extensions[middle], extended, number);
+        if (order == 0)
+            return file->extensions[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+const mrpc_extension *mrpc_file_find_extension_name(const mrpc_file *file, const char *full_name)
+{
+    for (size_t i = 0; i < file->extension_count; i++)
+        if (strcmp(file->extensions[i]->field.name, full_name) == 0)
+            return file->extensions[i];
+    return NULL;
+}
+
+const mrpc_extension *mrpc_registry_find(const mrpc_registry *registry, const mrpc_type *extended, uint32_t number)
+{
+    const mrpc_extension *found = NULL;
+    for (size_t i = 0; registry != NULL && found == NULL && i < registry->file_count; i++)
+        found = mrpc_file_find_extension(registry->files[i], extended, number);
+    return found;
+}
+
+const mrpc_extension *mrpc_registry_find_name(const mrpc_registry *registry, const char *full_name)
+{
+    const mrpc_extension *found = NULL;
+    for (size_t i = 0; registry != NULL && found == NULL && i < registry->file_count; i++)
+        found = mrpc_file_find_extension_name(registry->files[i], full_name);
+    return found;
+}
