@@ -61,6 +61,7 @@ bool mrpc_elements_next(mrpc_elements *walk, mrpc_element *element)
 {
     bool is_number = mrpc_field_is_plain(&walk->extension->field);
     mrpc_unknown_field field;
+    *element = (mrpc_element){0};
     while (!next_packed(walk, &element->number)) {
         if (!mrpc_extension_next_field(walk->extension, &walk->in, &field))
             return false;

@@ -306,26 +306,25 @@ static void a_message_that_cannot_be_read_says_why(void **state)
     (void)state;
     extensions_Base *message =
         base_from(BYTES("\xba\x07\x02\x10\x04\xf2\x06\x02\x08\x80\xf2\x0c\x02\x08\x01\xf2\x0c\x01\x08"));
-    extensions_Base *stray = base_from(BYTES(""));
+    extensions_Base stray;
     extensions_Strict *strict = NULL;
     extensions_Plain *value = NULL;
     extensions_Plain_list list = {0};
     mrpc_error error = {0};
-    stray->base.arena = NULL;
+    extensions_Base_init(&stray);
     assert_int_equal(extensions_strict_get(message, NULL, &strict, &error), MRPC_EFORMAT);
     assert_non_null(strstr(mrpc_error_text(&error), "extensions.Strict.number is required and absent"));
     assert_null(strict);
     assert_int_equal(extensions_a_message_get(message, message, &value, &error), MRPC_EFORMAT);
     assert_non_null(strstr(mrpc_error_text(&error), "extensions.Plain.number has a varint"));
-    assert_int_equal(extensions_messages_at(message, 0, stray, &value, &error), MRPC_EINVAL);
+    assert_int_equal(extensions_messages_at(message, 0, &stray, &value, &error), MRPC_EINVAL);
     assert_non_null(strstr(mrpc_error_text(&error), "no arena"));
     assert_int_equal(extensions_messages_at(message, 0, message, &value, &error), 0);
     assert_int_equal(value->number, 1);
-    assert_int_equal(extensions_messages_get(message, stray, &list, &error), MRPC_EINVAL);
+    assert_int_equal(extensions_messages_get(message, &stray, &list, &error), MRPC_EINVAL);
     assert_int_equal(extensions_messages_get(message, message, &list, &error), MRPC_EFORMAT);
     assert_int_equal(list.size, 0);
     mrpc_release(message);
-    stray->base.arena = NULL;
 }
 
 static void an_incomplete_message_is_not_put_in(void **state)
