@@ -3,7 +3,7 @@
 # failing.sh - each allocation of the plugin fails in turn: protoc is told, and no half a file is left
 . "$top_srcdir/tests/golden/generate.sh"
 plugin=$top_builddir/tests/golden/failing_plugin
-schemas='services.proto dep/public.proto'
+schemas='services.proto dep/public.proto dep/options.proto'
 MRPC_FAIL_LOG=$work/log
 export MRPC_FAIL_LOG
 

@@ -8,7 +8,7 @@ expected=$golden/expected
 
 # frozen_in FOLDER - what is frozen: headers and tables, and a few marshal modules, which are long
 frozen_in() {
-    outputs_in "$1" | grep -E '\.mrpc\.[ch]$|^(empty|imports|oneofs|short)\.marshal\.c$'
+    outputs_in "$1" | grep -E '\.mrpc\.[ch]$|^(empty|extensions|imports|oneofs|short)\.marshal\.c$'
 }
 
 generate_golden "$work/out" || exit 1
