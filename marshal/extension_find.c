@@ -15,9 +15,16 @@ static int compare(const mrpc_extension *extension, const mrpc_type *extended, u
     return (extension->field.number > number) - (extension->field.number < number);
 }
 
+/* The table of an earlier generator ends before it could say. */
+static size_t count_of(const mrpc_file *file)
+{
+    size_t needed = offsetof(mrpc_file, extension_count) + sizeof file->extension_count;
+    return file->table_size >= needed ? file->extension_count : 0;
+}
+
 const mrpc_extension *mrpc_file_find_extension(const mrpc_file *file, const mrpc_type *extended, uint32_t number)
 {
-    size_t low = 0, high = file->extension_count;
+    size_t low = 0, high = count_of(file);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         int order = compare(file->extensions[middle], extended, number);
@@ -33,7 +40,7 @@ const mrpc_extension *mrpc_file_find_extension(const mrpc_file *file, const mrpc
 
 const mrpc_extension *mrpc_file_find_extension_name(const mrpc_file *file, const char *full_name)
 {
-    for (size_t i = 0; i < file->extension_count; i++)
+    for (size_t i = 0, count = count_of(file); i < count; i++)
         if (strcmp(file->extensions[i]->field.name, full_name) == 0)
             return file->extensions[i];
     return NULL;

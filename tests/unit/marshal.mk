@@ -52,6 +52,8 @@ tests_unit_marshal_test_peer_CXXFLAGS = $(AM_CXXFLAGS) -U__SANITIZE_THREAD__
 EVERYTHING_PB = gen/everything.pb.cc gen/everything2.pb.cc gen/everything_import.pb.cc gen/extensions.pb.cc
 tests/unit/marshal/test_peer-peer.$(OBJEXT): $(EVERYTHING_PB)
 tests/unit/marshal/test_extension_peer-peer.$(OBJEXT): $(EVERYTHING_PB)
+gen/extensions.pb.cc: gen/everything2.pb.cc
+gen/everything2.pb.cc gen/everything.pb.cc: gen/everything_import.pb.cc
 $(EVERYTHING_PB): gen/%.pb.cc: tests/protos/%.proto
 	$(AM_V_GEN)$(MKDIR_P) gen && $(PROTOC) -I$(<D) --cpp_out=gen $(<F)
 tests_unit_marshal_test_shared_SOURCES = tests/unit/marshal/test_shared.c

@@ -540,6 +540,10 @@ static void extensions_are_found_by_number_and_by_name(void **state)
     assert_ptr_equal(mrpc_registry_find(&registry, &everything2_Optional_type, 1000), &extensions_Scope_base);
     assert_ptr_equal(mrpc_registry_find_name(&registry, "extensions.Scope.base"), &extensions_Scope_base);
     assert_null(mrpc_registry_find(NULL, &everything2_Optional_type, 1000));
+    mrpc_file older = *file; /* made by a generator that knew of no extensions */
+    older.table_size = offsetof(mrpc_file, extensions);
+    assert_null(mrpc_file_find_extension(&older, &extensions_Base_type, 10));
+    assert_null(mrpc_file_find_extension_name(&older, "extensions.low"));
     assert_null(mrpc_registry_find_name(&registry, "extensions.Base"));
 }
 
