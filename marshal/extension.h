@@ -53,6 +53,11 @@ static inline bool mrpc_extension_is_list(const mrpc_extension *extension)
     return extension->field.kind == MRPC_FIELD_LIST;
 }
 
+/* The name in text: of one that a message declares for itself in a MessageSet, that of the message; else its full name.
+ * (PrintableNameForExtension in
+ * https://github.com/protocolbuffers/protobuf/blob/main/src/google/protobuf/descriptor.h) */
+const char *mrpc_extension_name(const mrpc_extension *extension);
+
 /* Takes the next field that is the extension, or a part of it; of a list, packed or not. False: there is none. */
 bool mrpc_extension_next_field(const mrpc_extension *extension, mrpc_input *in, mrpc_unknown_field *field);
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include <mrpc/extension.h>
+#include "marshal/extension.h"
 
 /* Below, at or above 0 as the extension comes before, is, or comes behind the one that is looked for. */
 static int compare(const mrpc_extension *extension, const mrpc_type *extended, uint32_t number)
@@ -38,10 +38,26 @@ const mrpc_extension *mrpc_file_find_extension(const mrpc_file *file, const mrpc
     return NULL;
 }
 
+const char *mrpc_extension_name(const mrpc_extension *extension)
+{
+    const char *name = extension->field.name;
+    if ((extension->field.flags & MRPC_FIELD_IN_SET) == 0)
+        return name;
+    const char *message = extension->field.message->name;
+    size_t size = strlen(message);
+    bool own = strncmp(name, message, size) == 0 && name[size] == '.' && strchr(name + size + 1, '.') == NULL;
+    return own ? message : name;
+}
+
+static bool is_called(const mrpc_extension *extension, const char *name)
+{
+    return strcmp(extension->field.name, name) == 0 || strcmp(mrpc_extension_name(extension), name) == 0;
+}
+
 const mrpc_extension *mrpc_file_find_extension_name(const mrpc_file *file, const char *full_name)
 {
     for (size_t i = 0, count = count_of(file); i < count; i++)
-        if (strcmp(file->extensions[i]->field.name, full_name) == 0)
+        if (is_called(file->extensions[i], full_name))
             return file->extensions[i];
     return NULL;
 }

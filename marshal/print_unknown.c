@@ -185,23 +185,11 @@ static void collect(const struct mrpc_printer *out, const mrpc_type *type, mrpc_
     }
 }
 
-/* An extension of a MessageSet that its own message declares is called as that message. */
-static const char *printed_name(const mrpc_extension *extension)
-{
-    const char *name = extension->field.name;
-    if ((extension->field.flags & MRPC_FIELD_IN_SET) == 0)
-        return name;
-    size_t size = strlen(extension->field.message->name);
-    bool own = strncmp(name, extension->field.message->name, size) == 0 && name[size] == '.' &&
-               strchr(name + size + 1, '.') == NULL;
-    return own ? extension->field.message->name : name;
-}
-
 static void print_one(struct mrpc_printer *out, const mrpc_extension *extension, const void *value, uint32_t depth)
 {
     mrpc_print_indent(out);
     mrpc_print_text(out, "[");
-    mrpc_print_text(out, printed_name(extension));
+    mrpc_print_text(out, mrpc_extension_name(extension));
     mrpc_print_text(out, "]");
     mrpc_print_value(out, &extension->field, value, depth);
 }

@@ -46,8 +46,9 @@ struct mrpc_extension {
 /* --- finding them --- */
 
 /* The extension of a message that a file declares with that number, or with that full name; NULL: none. What the file's
- * imports declare does not count (mrpc_file.dependencies). Types are compared by name. Time: logarithmic in the number
- * of the file's extensions for a number, linear for a name. */
+ * imports declare does not count (mrpc_file.dependencies). Types are compared by name. An extension that a message
+ * declares for itself in a MessageSet is also found by the name of that message, which it has in text. Time:
+ * logarithmic in the number of the file's extensions for a number, linear for a name. */
 MRPC_API const mrpc_extension *mrpc_file_find_extension(const mrpc_file *file, const mrpc_type *extended,
                                                         uint32_t number);
 MRPC_API const mrpc_extension *mrpc_file_find_extension_name(const mrpc_file *file, const char *full_name);

@@ -535,6 +535,8 @@ static void extensions_are_found_by_number_and_by_name(void **state)
     assert_null(mrpc_file_find_extension(file, &extensions_Base_type, 13));
     assert_null(mrpc_file_find_extension(file, &extensions_Plain_type, 10));
     assert_null(mrpc_file_find_extension_name(file, "extensions.lo"));
+    assert_ptr_equal(mrpc_file_find_extension_name(file, "extensions.InSet"), &extensions_InSet_message_set_extension);
+    assert_null(mrpc_file_find_extension_name(file, "extensions.Strict")); /* it is declared elsewhere */
     const mrpc_file *const files[] = {&mrpc_file_everything2, file};
     const mrpc_registry registry = {files, 2};
     assert_ptr_equal(mrpc_registry_find(&registry, &everything2_Optional_type, 1000), &extensions_Scope_base);
