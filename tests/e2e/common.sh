@@ -49,6 +49,7 @@ until_true() {
 start() {
     log=$work/$1.log
     shift
+    rm -f "$log" # of one that was started before under that name
     "$@" >"$log" 2>&1 &
     process=$!
     servers="$servers $process"

@@ -352,7 +352,7 @@ static void impossible_frames_end_the_connection(void **state)
         mrpc_frame frame;
         size_t size;
     } frames[] = {
-        {"a frame larger than its record", {.type = FRAME_PING, .size = 64}, 0},
+        {"a frame larger than its record", {.type = FRAME_MESSAGE, .call = 1, .block = 64, .size = 64}, 0},
         {"an unknown type", {.type = 99}, 0},
         {"type 0", {.type = 0}, 0},
         {"a message smaller than its block", {.type = FRAME_MESSAGE, .call = 1, .block = 64, .size = 8}, 8},

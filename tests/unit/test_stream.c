@@ -828,6 +828,8 @@ static void malformed_headers_are_refused(void **state)
         {.type = FRAME_CANCEL, .call = 1, .size = 8},
         {.type = FRAME_CHUNK, .call = 1},
         {.type = FRAME_CHUNK, .size = 8},
+        {.type = FRAME_CHUNK, .call = 1, .size = 12},
+        {.type = FRAME_MESSAGE, .size = 12, .call = 1, .block = 64, .flags = FRAME_MORE},
         {.type = FRAME_STATUS, .call = 1, .size = 16, .meta = 8},
         {.type = FRAME_STATUS, .call = 1, .size = 4, .meta = 4},
         {.type = FRAME_STATUS, .call = 0, .size = 8, .meta = 8},
