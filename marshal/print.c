@@ -276,10 +276,14 @@ size_t mrpc_message_text(const mrpc_type *type, const void *message, char *buffe
     return mrpc_message_text_with(type, message, NULL, buffer, size);
 }
 
-size_t mrpc_message_text_with(const mrpc_type *type, const void *message, const mrpc_registry *registry, char *buffer,
-                              size_t size)
+size_t mrpc_message_text_with(const mrpc_type *type, const void *message, const mrpc_text_options *options,
+                              char *buffer, size_t size)
 {
-    struct mrpc_printer out = {.buffer = buffer, .size = size, .file = type->file, .registry = registry};
+    struct mrpc_printer out = {.buffer = buffer, .size = size, .file = type->file};
+    if (options != NULL) {
+        out.registry = options->registry;
+        out.hide_unknown = options->hide_unknown;
+    }
     print_message(&out, type, message, MRPC_DEPTH_LIMIT + 1);
     if (size > 0)
         buffer[out.length < size ? out.length : size - 1] = '\0';

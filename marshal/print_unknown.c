@@ -13,6 +13,11 @@
 
 /* --- by their number, as far as the encoding tells --- */
 
+/* Bytes that could be a message are printed as one, within so many others at most: each level is read once more. */
+enum { GUESSED_LEVELS = 10 };
+
+static void print_input(struct mrpc_printer *out, mrpc_input in, uint32_t levels);
+
 static bool take_varint(mrpc_input *in, uint64_t *value)
 {
     *value = 0;
@@ -51,16 +56,42 @@ static bool print_unknown_number(struct mrpc_printer *out, mrpc_input *in, unsig
     return true;
 }
 
-static bool print_unknown_bytes(struct mrpc_printer *out, mrpc_input *in, uint64_t number)
+/* Whether bytes are fields. Text seldom is. */
+static bool could_be_message(mrpc_input in)
+{
+    mrpc_unknown_field field;
+    if (in.at == in.end)
+        return false;
+    while (mrpc_unknown_next(&in, &field))
+        ;
+    return in.at == in.end;
+}
+
+static void print_guess(struct mrpc_printer *out, mrpc_input in, uint64_t number, uint32_t levels)
+{
+    mrpc_print_format(out, "%" PRIu64 " {\n", number);
+    out->indent++;
+    print_input(out, in, levels);
+    out->indent--;
+    mrpc_print_indent(out);
+    mrpc_print(out, "}\n", 2);
+}
+
+static bool print_unknown_bytes(struct mrpc_printer *out, mrpc_input *in, uint64_t number, uint32_t levels)
 {
     uint64_t size;
     if (!take_varint(in, &size) || size > (size_t)(in->end - in->at))
         return false;
+    mrpc_input bytes = {in->at, in->at + size};
+    in->at = bytes.end;
     mrpc_print_indent(out);
+    if (levels > 0 && could_be_message(bytes)) {
+        print_guess(out, bytes, number, levels - 1);
+        return true;
+    }
     mrpc_print_format(out, "%" PRIu64 ": ", number);
-    mrpc_print_quoted(out, (mrpc_bytes){.data = (uint8_t *)(uintptr_t)in->at, .size = (size_t)size}, false);
+    mrpc_print_quoted(out, (mrpc_bytes){.data = (uint8_t *)(uintptr_t)bytes.at, .size = (size_t)size}, false);
     mrpc_print(out, "\n", 1);
-    in->at += size;
     return true;
 }
 
@@ -84,7 +115,7 @@ static bool close_group(struct mrpc_printer *out, uint32_t outermost)
     return true;
 }
 
-static bool print_unknown_field(struct mrpc_printer *out, mrpc_input *in, uint32_t outermost)
+static bool print_unknown_field(struct mrpc_printer *out, mrpc_input *in, uint32_t outermost, uint32_t levels)
 {
     uint64_t tag;
     if (!take_varint(in, &tag))
@@ -95,7 +126,7 @@ static bool print_unknown_field(struct mrpc_printer *out, mrpc_input *in, uint32
     case 5:
         return print_unknown_number(out, in, tag & 7, tag >> 3);
     case 2:
-        return print_unknown_bytes(out, in, tag >> 3);
+        return print_unknown_bytes(out, in, tag >> 3, levels);
     case 3:
         return open_unknown_group(out, outermost, tag >> 3);
     case 4:
@@ -105,17 +136,23 @@ static bool print_unknown_field(struct mrpc_printer *out, mrpc_input *in, uint32
     }
 }
 
-/* All that is left of the input. */
-static void print_input(struct mrpc_printer *out, mrpc_input in)
+static void print_input(struct mrpc_printer *out, mrpc_input in, uint32_t levels)
 {
     uint32_t outermost = out->indent;
     bool sound = true;
     while (sound && in.at < in.end)
-        sound = print_unknown_field(out, &in, outermost);
+        sound = print_unknown_field(out, &in, outermost, levels);
     if (!sound || out->indent != outermost)
         mrpc_print_comment(out, "# unknown fields that are not well-formed");
     while (close_group(out, outermost))
         ;
+}
+
+/* All that is left of the input. */
+static void print_rest(struct mrpc_printer *out, mrpc_input in)
+{
+    if (!out->hide_unknown)
+        print_input(out, in, GUESSED_LEVELS);
 }
 
 /* --- extensions --- */
@@ -199,7 +236,7 @@ static void print_message(struct mrpc_printer *out, const mrpc_extension *extens
 {
     void *value = NULL;
     if (mrpc_extension_merge(extension, in, NULL, &value, NULL) != 0) {
-        print_input(out, in);
+        print_rest(out, in);
         return;
     }
     print_one(out, extension, &value, depth);
@@ -226,7 +263,7 @@ static void print_values(struct mrpc_printer *out, const mrpc_extension *extensi
         last = element;
     }
     if (!found)
-        print_input(out, in);
+        print_rest(out, in);
     else if (!mrpc_extension_is_list(extension))
         print_element(out, extension, &last, depth);
 }
@@ -270,11 +307,11 @@ void mrpc_print_unknown(struct mrpc_printer *out, const mrpc_type *type, const v
     mrpc_unknown_field field;
     size_t known = count_known(out, type, in);
     if (known == 0 || !print_known(out, type, in, known, depth)) {
-        print_input(out, in);
+        print_rest(out, in);
         return;
     }
     while (mrpc_unknown_next(&in, &field))
         if (find(out, type, field) == NULL)
-            print_input(out, (mrpc_input){field.start, field.behind});
-    print_input(out, in);
+            print_rest(out, (mrpc_input){field.start, field.behind});
+    print_rest(out, in);
 }

@@ -14,6 +14,7 @@ struct mrpc_printer {
     uint32_t indent;               /* levels of two spaces */
     const mrpc_file *file;         /* of the message that is printed: may be NULL */
     const mrpc_registry *registry; /* extensions besides those of the messages' own files; may be NULL */
+    bool hide_unknown;             /* what is among the unknown fields and no extension is left out */
 };
 
 void mrpc_print(struct mrpc_printer *out, const char *text, size_t size);

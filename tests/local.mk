@@ -38,6 +38,7 @@ endif
 
 include $(srcdir)/tests/unit/local.mk
 include $(srcdir)/tests/golden/local.mk
+include $(srcdir)/tests/conformance/local.mk
 include $(srcdir)/tests/e2e/local.mk
 include $(srcdir)/tests/sim/local.mk
 include $(srcdir)/tests/fuzz/local.mk

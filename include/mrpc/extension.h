@@ -65,9 +65,16 @@ MRPC_API const mrpc_extension *mrpc_registry_find(const mrpc_registry *registry,
                                                   uint32_t number);
 MRPC_API const mrpc_extension *mrpc_registry_find_name(const mrpc_registry *registry, const char *full_name);
 
-/* As mrpc_message_text(), which knows the extensions of the files of the messages themselves and prints others as
- * unknown fields: with those of the registry as well. */
-MRPC_API size_t mrpc_message_text_with(const mrpc_type *type, const void *message, const mrpc_registry *registry,
+/* How text is printed; all zero is what mrpc_message_text() does. */
+typedef struct mrpc_text_options {
+    size_t size;                   /* sizeof(mrpc_text_options) */
+    const mrpc_registry *registry; /* extensions that are printed by name, besides those that the files of the messages
+                                      themselves declare; NULL: no others */
+    bool hide_unknown;             /* leaves unknown fields out */
+} mrpc_text_options;
+
+/* As mrpc_message_text(), with options; NULL: none. */
+MRPC_API size_t mrpc_message_text_with(const mrpc_type *type, const void *message, const mrpc_text_options *options,
                                        char *buffer, size_t size);
 
 /* --- reading --- */

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include <mrpc/extension.h>
 #include "tests/unit/message_types.h"
 
 static char text[50000];
@@ -216,6 +217,34 @@ static void unknown_fields_are_shown_by_number(void **state)
                         "100: 150\n101: 0x0000000a\n102: 0x8000000000000001\n103: \"ab\\001\"\n104 {\n  1: 5\n}\n");
 }
 
+/* As text formats of other implementations do; at 10 levels that is over, so that it takes no more than linear time. */
+static void unknown_bytes_that_could_be_a_message_are_shown_as_one(void **state)
+{
+    (void)state;
+    assert_string_equal(print_unknown("\xa2\x06\x04\x0a\x02\x08\x05", 7), "100 {\n  1 {\n    1: 5\n  }\n}\n");
+    assert_string_equal(print_unknown("\xa2\x06\x00", 3), "100: \"\"\n");
+    char deep[2 * 40];
+    for (size_t i = 0; i < 40; i++) {
+        deep[2 * i] = 0x0a;
+        deep[2 * i + 1] = (char)(sizeof deep - 2 * (i + 1));
+    }
+    assert_non_null(strstr(print_unknown(deep, sizeof deep), "\n                    1: \"\\n"));
+}
+
+static void unknown_fields_can_be_left_out(void **state)
+{
+    (void)state;
+    Everything *message = new_message();
+    mrpc_unknown *unknown = mrpc_arena_alloc(message->base.arena, sizeof *unknown + 2);
+    *unknown = (mrpc_unknown){.size = 2};
+    memcpy(unknown->data, "\x78\x01", 2);
+    message->base.unknown = unknown;
+    const mrpc_text_options options = {.size = sizeof options, .hide_unknown = true};
+    assert_int_equal(mrpc_message_text_with(&Everything_type, message, &options, text, sizeof text), 0);
+    assert_int_equal(mrpc_message_text_with(&Everything_type, message, NULL, text, sizeof text), strlen("15: 1\n"));
+    mrpc_release(message);
+}
+
 /* Bytes that no decoder would have let through are not followed beyond their end. */
 static void malformed_unknown_fields_are_called_that(void **state)
 {
@@ -326,6 +355,8 @@ int main(void)
         cmocka_unit_test(the_locale_does_not_change_the_decimal_point),
         cmocka_unit_test(text_is_cut_at_the_end_of_the_buffer),
         cmocka_unit_test(unknown_fields_are_shown_by_number),
+        cmocka_unit_test(unknown_bytes_that_could_be_a_message_are_shown_as_one),
+        cmocka_unit_test(unknown_fields_can_be_left_out),
         cmocka_unit_test(malformed_unknown_fields_are_called_that),
         cmocka_unit_test(protoc_reads_the_text_and_prints_the_same),
     };

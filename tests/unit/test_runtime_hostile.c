@@ -250,7 +250,8 @@ static uint32_t write_open(char *payload, const char *method, const void *ping, 
     return *meta + (uint32_t)mrpc_pad8(size);
 }
 
-static void open_call(int fd, uint32_t call, const char *method, const char *ping, uint32_t size, uint8_t flags)
+static void open_call_for(int fd, uint32_t call, const char *method, const char *ping, uint32_t size, uint8_t flags,
+                          uint64_t timeout)
 {
     char payload[512] __attribute__((aligned(8)));
     uint32_t meta, bytes = write_open(payload, method, ping, size, &meta);
@@ -260,8 +261,14 @@ static void open_call(int fd, uint32_t call, const char *method, const char *pin
                       .flags = open_flags | flags,
                       .call = call,
                       .block = size,
-                      .meta = meta},
+                      .meta = meta,
+                      .value = timeout},
         payload);
+}
+
+static void open_call(int fd, uint32_t call, const char *method, const char *ping, uint32_t size, uint8_t flags)
+{
+    open_call_for(fd, call, method, ping, size, flags, 0);
 }
 
 static const char reply_ping[2] = {8, 5}; /* Ping { number: 5 } */
@@ -311,6 +318,19 @@ static void complete_call(int fd, uint32_t call)
     uint64_t ping = 0;
     memcpy(&ping, reply_ping, sizeof reply_ping);
     say(fd, &(mrpc_frame){.size = 8, .type = FRAME_CHUNK, .call = call}, &ping);
+}
+
+/* The client's own clock ends nothing here: it sends a timeout and waits. */
+static void server_ends_calls_whose_time_is_up(void **state)
+{
+    (void)state;
+    rules r;
+    rules_set_up(&r, &(mrpc_connection_options){0});
+    open_call_for(r.fd, 1, "echo.Echo/Up", reply_ping, sizeof reply_ping, 0, 50000000);
+    assert_int_equal(hear_end(r.fd, 1), MRPC_DEADLINE_EXCEEDED);
+    open_call(r.fd, 2, "echo.Echo/Unary", reply_ping, sizeof reply_ping, FRAME_END);
+    assert_int_equal(hear_end(r.fd, 2), 0);
+    rules_tear_down(&r);
 }
 
 static void *stop_slowly(void *argument)
@@ -794,6 +814,7 @@ static const named_test tests[] = {
 static const struct CMUnitTest rule_tests[] = {
     {"text_of_a_server_is_checked", text_of_a_server_is_checked, NULL, NULL, (void *)&every_setup[0]},
     {"metadata_of_a_client_is_checked", metadata_of_a_client_is_checked, NULL, NULL, (void *)&every_setup[0]},
+    cmocka_unit_test(server_ends_calls_whose_time_is_up),
     cmocka_unit_test(call_under_way_is_served_while_the_server_drains),
     cmocka_unit_test(call_after_the_clients_goaway_ends_the_connection),
     cmocka_unit_test(cancelled_calls_count_until_their_handlers_are_done),
