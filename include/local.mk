@@ -14,6 +14,7 @@ mrpcinclude_HEADERS += \
 	include/mrpc/server.h \
 	include/mrpc/service.h \
 	include/mrpc/service_module.h \
+	include/mrpc/text.h \
 	include/mrpc/visibility.h
 mrpcmarshal_HEADERS += \
 	include/mrpc/marshal/mirror.h \

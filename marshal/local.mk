@@ -6,8 +6,8 @@ libmrpc_la_SOURCES += marshal/error.c \
 	marshal/storage.c marshal/storage.h
 
 # What works on messages of any type, by their tables
-libmrpc_la_SOURCES += marshal/copy.c marshal/enum.c marshal/equal.c marshal/fields.h marshal/map.c marshal/members.c \
-	marshal/message.c marshal/print.c marshal/print_unknown.c marshal/printer.h
+libmrpc_la_SOURCES += marshal/copy.c marshal/enum.c marshal/equal.c marshal/fields.h marshal/map.c marshal/map.h marshal/members.c \
+	marshal/message.c
 
 # Extensions, which are among the unknown fields of messages
 libmrpc_la_SOURCES += marshal/extension.h marshal/extension_find.c marshal/extension_read.c marshal/extension_write.c \

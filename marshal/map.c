@@ -2,7 +2,9 @@
 /* map.c - maps: arrays of entries that are sorted by key */
 #include "config.h"
 
-#include "marshal/fields.h"
+#include "marshal/map.h"
+
+#include <stdlib.h>
 
 /* --- the order of keys --- */
 
@@ -152,4 +154,67 @@ bool mrpc_map_remove(const mrpc_type *entry, void *any, const void *key)
     map->size--;
     memmove(memory, memory + entry->size, (map->size - index) * entry->size);
     return true;
+}
+
+/* --- from a list --- */
+
+typedef struct order {
+    const mrpc_type *entry;
+    const mrpc_any_list *map;
+} order;
+
+static const void *key_at(const order *of, size_t index)
+{
+    return mrpc_field_at(&of->entry->fields[0], entry_at(of->entry, of->map, index));
+}
+
+static bool is_sorted(const order *of)
+{
+    for (size_t i = 1; i < of->map->size; i++)
+        if (compare_at(of->entry, of->map, i - 1, key_at(of, i)) >= 0)
+            return false;
+    return true;
+}
+
+/* By key; entries of one key as they came. */
+static int compare_indices(const void *a, const void *b, void *context)
+{
+    const order *of = context;
+    size_t left = *(const size_t *)a, right = *(const size_t *)b;
+    int result = compare_at(of->entry, of->map, left, key_at(of, right));
+    return result != 0 ? result : (left > right) - (left < right);
+}
+
+/* Copies entries in the order of the indices, but for those whose key comes again. Returns how many. */
+static size_t copy_last(const order *of, const size_t *indices, char *to)
+{
+    size_t count = 0, width = of->entry->size;
+    for (size_t i = 0; i < of->map->size; i++) {
+        bool again =
+            i + 1 < of->map->size && compare_at(of->entry, of->map, indices[i], key_at(of, indices[i + 1])) == 0;
+        if (!again)
+            memcpy(to + count++ * width, entry_at(of->entry, of->map, indices[i]), width);
+    }
+    return count;
+}
+
+int mrpc_map_sort(const mrpc_type *entry, mrpc_any_list *map)
+{
+    order of = {entry, map};
+    size_t count = mrpc_any_size(map->data, map->size);
+    if (count < 2 || is_sorted(&of))
+        return 0;
+    size_t *indices = calloc(count, sizeof *indices);
+    char *sorted = calloc(count, entry->size);
+    if (indices != NULL && sorted != NULL) {
+        for (size_t i = 0; i < count; i++)
+            indices[i] = i;
+        qsort_r(indices, count, sizeof *indices, compare_indices, &of);
+        map->size = copy_last(&of, indices, sorted);
+        memcpy(map->data, sorted, map->size * entry->size);
+    }
+    bool done = indices != NULL && sorted != NULL;
+    free(indices);
+    free(sorted);
+    return done ? 0 : MRPC_ENOMEM;
 }

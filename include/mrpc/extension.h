@@ -65,18 +65,6 @@ MRPC_API const mrpc_extension *mrpc_registry_find(const mrpc_registry *registry,
                                                   uint32_t number);
 MRPC_API const mrpc_extension *mrpc_registry_find_name(const mrpc_registry *registry, const char *full_name);
 
-/* How text is printed; all zero is what mrpc_message_text() does. */
-typedef struct mrpc_text_options {
-    size_t size;                   /* sizeof(mrpc_text_options) */
-    const mrpc_registry *registry; /* extensions that are printed by name, besides those that the files of the messages
-                                      themselves declare; NULL: no others */
-    bool hide_unknown;             /* leaves unknown fields out */
-} mrpc_text_options;
-
-/* As mrpc_message_text(), with options; NULL: none. */
-MRPC_API size_t mrpc_message_text_with(const mrpc_type *type, const void *message, const mrpc_text_options *options,
-                                       char *buffer, size_t size);
-
 /* --- reading --- */
 
 /* Whether the message has it. Of a list, whether there is an element. */

@@ -13,5 +13,6 @@
 #include <mrpc/runtime.h>
 #include <mrpc/server.h>
 #include <mrpc/service.h>
+#include <mrpc/text.h>
 
 #endif /* MRPC_MRPC_H */

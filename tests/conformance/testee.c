@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <mrpc/text.h>
+
 #include "conformance.mrpc.h"
 #include "google/protobuf/test_messages_proto2.mrpc.h"
 #include "google/protobuf/test_messages_proto3.mrpc.h"
@@ -90,7 +92,8 @@ static void respond(const request_message *request, response_message *response)
     const mrpc_type *type = find_type(request->message_type.data);
     mrpc_error error = {0};
     void *message;
-    if (request->payload_case != conformance_ConformanceRequest_payload_protobuf_payload) {
+    bool is_binary = request->payload_case == conformance_ConformanceRequest_payload_protobuf_payload;
+    if (!is_binary && request->payload_case != conformance_ConformanceRequest_payload_text_payload) {
         check(conformance_ConformanceResponse_set_skipped(response, "this format is not read"));
         return;
     }
@@ -98,8 +101,11 @@ static void respond(const request_message *request, response_message *response)
         check(conformance_ConformanceResponse_set_skipped(response, "this message type is not known"));
         return;
     }
-    const mrpc_bytes *payload = &request->payload.protobuf_payload;
-    if (mrpc_message_decode(type, payload->data, payload->size, NULL, &message, &error) != 0) {
+    const mrpc_bytes *bytes = &request->payload.protobuf_payload;
+    const mrpc_string *text = &request->payload.text_payload;
+    int result = is_binary ? mrpc_message_decode(type, bytes->data, bytes->size, NULL, &message, &error)
+                           : mrpc_message_from_text(type, text->data, text->size, NULL, NULL, &message, &error);
+    if (result != 0) {
         check(conformance_ConformanceResponse_set_parse_error(response, mrpc_error_text(&error)));
         return;
     }

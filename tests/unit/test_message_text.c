@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include <mrpc/extension.h>
+#include <mrpc/text.h>
 #include "tests/unit/message_types.h"
 
 static char text[50000];

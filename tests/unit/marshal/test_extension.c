@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include <mrpc/descriptor.h>
+#include <mrpc/text.h>
 
 #include "extension_options.mrpc.h"
 #include "extensions.mrpc.h"

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "marshal/extension.h"
-#include "marshal/printer.h"
+#include "text/printer.h"
 
 /* --- by their number, as far as the encoding tells --- */
 

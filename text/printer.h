@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* printer.h - what prints messages as text: print.c, and print_unknown.c for what is among their unknown fields */
-#ifndef MRPC_PRINTER_H
-#define MRPC_PRINTER_H
+#ifndef MRPC_TEXT_PRINTER_H
+#define MRPC_TEXT_PRINTER_H
 
-#include <mrpc/extension.h>
+#include <mrpc/text.h>
 
 #include "marshal/fields.h"
 
@@ -38,4 +38,4 @@ void mrpc_print_value(struct mrpc_printer *out, const mrpc_field *field, const v
 /* The unknown fields of a message. */
 void mrpc_print_unknown(struct mrpc_printer *out, const mrpc_type *type, const void *message, uint32_t depth);
 
-#endif /* MRPC_PRINTER_H */
+#endif /* MRPC_TEXT_PRINTER_H */

@@ -15,7 +15,7 @@
 
 #include <mrpc/marshal/text.h>
 
-#include "marshal/printer.h"
+#include "text/printer.h"
 
 static void print_fields(struct mrpc_printer *out, const mrpc_type *type, const void *message, uint32_t depth,
                          bool all);
