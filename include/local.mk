@@ -6,6 +6,7 @@ mrpcinclude_HEADERS += \
 	include/mrpc/error.h \
 	include/mrpc/extension.h \
 	include/mrpc/heap.h \
+	include/mrpc/json.h \
 	include/mrpc/marshal.h \
 	include/mrpc/message.h \
 	include/mrpc/mrpc.h \

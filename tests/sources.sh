@@ -11,7 +11,7 @@ fail() {
 }
 
 # Ground floor first, as in docs/ARCHITECTURE.md
-folders='heap marshal text transports upgrade runtime protoc-gen-mrpc tools examples bench tests'
+folders='heap marshal text json transports upgrade runtime protoc-gen-mrpc tools examples bench tests'
 
 files="$(find include $folders m4 packaging -type f \( -name '*.[ch]' -o -name '*.cc' -o -name '*.mk' -o -name 'mrpc*.m4' \
     -o -name '*.sh' -o -name '*.proto' \) ! -path '*/golden/*' ! -path '*/corpus/*')

@@ -127,10 +127,11 @@ typedef struct mrpc_field {
     const mrpc_enum *enumeration; /* ENUM */
 } mrpc_field;
 
-#define MRPC_FIELD_PACKED 1u   /* a list is written packed */
-#define MRPC_FIELD_REQUIRED 2u /* OPTIONAL, but a message without it can be neither written nor read */
-#define MRPC_FIELD_CLOSED 4u   /* only numbers that the enum names can be in the field */
-#define MRPC_FIELD_IN_SET 8u   /* an extension of a message with the option message_set_wire_format */
+#define MRPC_FIELD_PACKED 1u     /* a list is written packed */
+#define MRPC_FIELD_REQUIRED 2u   /* OPTIONAL, but a message without it can be neither written nor read */
+#define MRPC_FIELD_CLOSED 4u     /* only numbers that the enum names can be in the field */
+#define MRPC_FIELD_JSON_NAME 16u /* behind the NUL of `name` stands the name that the option json_name gave */
+#define MRPC_FIELD_IN_SET 8u     /* an extension of a message with the option message_set_wire_format */
 
 /* Says which schema and which memory layout a type has, all types that it reaches included. XXH3 of a canonical
  * text, see docs/PROTOCOL.md. layout is 0 where the native encoding cannot be used (another byte order, another

@@ -8,6 +8,7 @@
 #include <mrpc/error.h>
 #include <mrpc/extension.h>
 #include <mrpc/heap.h>
+#include <mrpc/json.h>
 #include <mrpc/message.h>
 #include <mrpc/queue.h>
 #include <mrpc/runtime.h>

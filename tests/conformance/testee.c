@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <mrpc/json.h>
 #include <mrpc/text.h>
 
 #include "conformance.mrpc.h"
@@ -70,12 +71,26 @@ static void write_text(const request_message *request, const mrpc_type *type, co
     free(text);
 }
 
+static void write_json(const mrpc_type *type, const void *message, response_message *response)
+{
+    mrpc_error error = {0};
+    char *text;
+    if (mrpc_json_print(type, message, NULL, &text, NULL, &error) != 0)
+        check(conformance_ConformanceResponse_set_serialize_error(response, mrpc_error_text(&error)));
+    else
+        check(conformance_ConformanceResponse_set_json_payload(response, text));
+    free(text);
+}
+
 static void write_message(const request_message *request, const mrpc_type *type, const void *message,
                           response_message *response)
 {
     switch (request->requested_output_format) {
     case conformance_PROTOBUF:
         write_protobuf(type, message, response);
+        break;
+    case conformance_JSON:
+        write_json(type, message, response);
         break;
     case conformance_TEXT_FORMAT:
         write_text(request, type, message, response);
@@ -87,29 +102,42 @@ static void write_message(const request_message *request, const mrpc_type *type,
 
 /* --- one request --- */
 
+/* 0, or an error; 1: it comes in a format that is not read. */
+static int read_message(const request_message *request, const mrpc_type *type, void **message, mrpc_error *error)
+{
+    const mrpc_bytes *bytes = &request->payload.protobuf_payload;
+    const mrpc_string *text = &request->payload.text_payload; /* or json_payload */
+    const mrpc_json_options options = {.size = sizeof options,
+                                       .ignore_unknown =
+                                           request->test_category == conformance_JSON_IGNORE_UNKNOWN_PARSING_TEST};
+    switch (request->payload_case) {
+    case conformance_ConformanceRequest_payload_protobuf_payload:
+        return mrpc_message_decode(type, bytes->data, bytes->size, NULL, message, error);
+    case conformance_ConformanceRequest_payload_json_payload:
+        return mrpc_json_parse(type, text->data, text->size, &options, NULL, message, error);
+    case conformance_ConformanceRequest_payload_text_payload:
+        return mrpc_message_from_text(type, text->data, text->size, NULL, NULL, message, error);
+    default:
+        return 1;
+    }
+}
+
 static void respond(const request_message *request, response_message *response)
 {
     const mrpc_type *type = find_type(request->message_type.data);
     mrpc_error error = {0};
-    void *message;
-    bool is_binary = request->payload_case == conformance_ConformanceRequest_payload_protobuf_payload;
-    if (!is_binary && request->payload_case != conformance_ConformanceRequest_payload_text_payload) {
-        check(conformance_ConformanceResponse_set_skipped(response, "this format is not read"));
-        return;
-    }
+    void *message = NULL;
     if (type == NULL) {
         check(conformance_ConformanceResponse_set_skipped(response, "this message type is not known"));
         return;
     }
-    const mrpc_bytes *bytes = &request->payload.protobuf_payload;
-    const mrpc_string *text = &request->payload.text_payload;
-    int result = is_binary ? mrpc_message_decode(type, bytes->data, bytes->size, NULL, &message, &error)
-                           : mrpc_message_from_text(type, text->data, text->size, NULL, NULL, &message, &error);
-    if (result != 0) {
+    int result = read_message(request, type, &message, &error);
+    if (result > 0)
+        check(conformance_ConformanceResponse_set_skipped(response, "this format is not read"));
+    else if (result < 0)
         check(conformance_ConformanceResponse_set_parse_error(response, mrpc_error_text(&error)));
-        return;
-    }
-    write_message(request, type, message, response);
+    else
+        write_message(request, type, message, response);
     mrpc_release(message);
 }
 
