@@ -81,6 +81,40 @@ static void write_presence(const schema_field *field, output *out)
         output_text(out, "0");
 }
 
+/* Whether the name in JSON is another one than the name in lowerCamelCase, which is found at run time. */
+static bool has_json_name(const schema_field *field)
+{
+    const char *given = field->json_name, *name = field->name;
+    bool capital = false;
+    if (given == NULL || *given == '\0')
+        return false;
+    for (; *name != '\0'; name++) {
+        if (*name == '_') {
+            capital = true;
+            continue;
+        }
+        char c = capital && *name >= 'a' && *name <= 'z' ? (char)(*name - 'a' + 'A') : *name;
+        capital = false;
+        if (*given++ != c)
+            return true;
+    }
+    return *given != '\0';
+}
+
+/* The name, and behind its NUL that in JSON. */
+static void write_name(const schema_field *field, output *out)
+{
+    output_printf(out, "\"%s", field->name);
+    if (has_json_name(field)) {
+        output_text(out, "\\0\" \"");
+        for (const char *at = field->json_name; *at != '\0'; at++) {
+            bool plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || *at == '_';
+            output_printf(out, plain ? "%c" : "\\%03o", (unsigned char)*at);
+        }
+    }
+    output_text(out, "\"");
+}
+
 static void write_flags(const schema_field *field, output *out)
 {
     const char *before = "";
@@ -98,6 +132,10 @@ static void write_flags(const schema_field *field, output *out)
     }
     if (field->parent->is_message_set) {
         output_printf(out, "%sMRPC_FIELD_IN_SET", before);
+        before = " | ";
+    }
+    if (has_json_name(field)) {
+        output_printf(out, "%sMRPC_FIELD_JSON_NAME", before);
         before = " | ";
     }
     output_text(out, *before == '\0' ? "0" : "");
@@ -118,7 +156,9 @@ void generate_field_kind(const schema_field *field, output *out)
 
 static void write_field(const schema_field *field, output *out)
 {
-    output_printf(out, "    {\"%s\", %" PRId32 ", offsetof(%s, ", field->name, field->number, field->parent->c_name);
+    output_text(out, "    {");
+    write_name(field, out);
+    output_printf(out, ", %" PRId32 ", offsetof(%s, ", field->number, field->parent->c_name);
     if (field->oneof != NULL)
         output_printf(out, "%s.", field->oneof->c_name);
     output_printf(out, "%s), ", field->c_name);

@@ -3,8 +3,9 @@
  * json.h - messages to and from JSON, as protobuf maps them (https://protobuf.dev/programming-guides/json)
  *
  * The well-known types have their own forms: Timestamp, Duration, FieldMask, Struct, Value, ListValue, the wrappers,
- * Any. Unknown fields and extensions are not printed. Nothing here blocks, needs the marshal module of the message
- * itself, or depends on the locale; all of it may be called by several threads at once.
+ * Any. Extensions that are known have their full names in brackets, unknown fields are not printed. Nothing here
+ * blocks, needs the marshal module of the message itself, or depends on the locale; all of it may be called by several
+ * threads at once.
  */
 #ifndef MRPC_JSON_H
 #define MRPC_JSON_H

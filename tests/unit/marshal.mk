@@ -14,7 +14,7 @@ CODEC_HELP = tests/unit/marshal/codec_help.c tests/unit/marshal/codec_help.h \
 	tests/unit/marshal/random_message.c tests/unit/marshal/random_message.h
 
 MARSHAL_TESTS = tests/unit/marshal/test_concurrent tests/unit/marshal/test_extension tests/unit/marshal/test_extension_peer \
-	tests/unit/marshal/test_failures tests/unit/marshal/test_from_text tests/unit/marshal/test_module tests/unit/marshal/test_native \
+	tests/unit/marshal/test_failures tests/unit/marshal/test_from_text tests/unit/marshal/test_json tests/unit/marshal/test_module tests/unit/marshal/test_native \
 	tests/unit/marshal/test_peer tests/unit/marshal/test_proto2 tests/unit/marshal/test_protobuf tests/unit/marshal/test_round_trip \
 	tests/unit/marshal/test_shared
 check_PROGRAMS += $(MARSHAL_TESTS)
@@ -42,6 +42,11 @@ tests_unit_marshal_test_from_text_SOURCES = tests/unit/marshal/test_from_text.c 
 nodist_tests_unit_marshal_test_from_text_SOURCES = $(EVERYTHING_FILES) $(EXTENSION_FILES)
 tests_unit_marshal_test_from_text_LDADD = $(TEST_LDADD)
 tests_unit_marshal_test_from_text_LDFLAGS = $(WRAP_ALLOCATIONS)
+tests_unit_marshal_test_json_SOURCES = tests/unit/marshal/test_json.c tests/unit/marshal/random_message.c \
+	tests/unit/marshal/random_message.h $(FAILING_ALLOC_FILES)
+nodist_tests_unit_marshal_test_json_SOURCES = $(EVERYTHING_FILES) $(EXTENSION_FILES)
+tests_unit_marshal_test_json_LDADD = $(TEST_LDADD)
+tests_unit_marshal_test_json_LDFLAGS = $(WRAP_ALLOCATIONS)
 tests_unit_marshal_test_module_SOURCES = tests/unit/marshal/test_module.c
 nodist_tests_unit_marshal_test_module_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_module_LDADD = $(TEST_LDADD)
