@@ -48,6 +48,11 @@ done
     outputs_in "$out" '*.h' | sed 's/.*/#include "&"/'
     cat "$golden/tables.c"
 } >"$work/tables.c"
+{
+    printf '#include <%s>\n' cerrno cmath cstdio cstdlib cstring ctime math.h
+    outputs_in "$out" '*.h' | sed 's/.*/#include "&"/'
+} >"$work/all.cc"
+compiles 'the headers after those of C++' $CXX -std=c++17 $warnings -I"$top_srcdir/include" -I"$out" -fsyntax-only -x c++ "$work/all.cc"
 link_tables() {
     $CC -std=gnu11 $warnings -I"$top_srcdir/include" -I"$out" "$@" -o "$work/tables"
 }

@@ -35,6 +35,12 @@ typedef struct time__list {
     size_t size;
     size_t capacity;
 } time__list;
+typedef struct isless_ isless_;
+typedef struct isless__list {
+    isless_ **data;
+    size_t size;
+    size_t capacity;
+} isless__list;
 typedef struct message_ message_;
 typedef struct message__list {
     message_ **data;
@@ -114,6 +120,11 @@ struct time_ {
     mrpc_message base;
 };
 
+/* A macro in C, which <cmath> makes a function. */
+struct isless_ {
+    mrpc_message base;
+};
+
 struct message_ {
     mrpc_message base;
     mrpc_string message;
@@ -177,6 +188,7 @@ extern const mrpc_enum Word_enum;
 extern const mrpc_type class__type;
 extern const mrpc_type class__D_type;
 extern const mrpc_type time__type;
+extern const mrpc_type isless__type;
 extern const mrpc_type message__type;
 extern const mrpc_type message__name_entry_type;
 extern const mrpc_type mrpc_string__type;
@@ -341,6 +353,55 @@ MRPC_MUST_CHECK static inline int time__decode(
     void *made = NULL;
     int result = mrpc_message_decode(&time__type, data, size, heap, &made, error);
     *message = (time_ *)made;
+    return result;
+}
+
+MRPC_MUST_CHECK static inline isless_ *isless__new(mrpc_heap *heap)
+{
+    return (isless_ *)mrpc_message_new(&isless__type, heap);
+}
+
+MRPC_MUST_CHECK static inline isless_ *isless__new_in(void *owner)
+{
+    return (isless_ *)mrpc_message_new_in(&isless__type, owner);
+}
+
+static inline void isless__init(isless_ *message)
+{
+    mrpc_message_init(&isless__type, message);
+}
+
+MRPC_MUST_CHECK static inline isless_ *isless__copy(const isless_ *message, mrpc_heap *heap)
+{
+    return (isless_ *)mrpc_message_copy(&isless__type, message, heap);
+}
+
+MRPC_MUST_CHECK static inline isless_ *isless__copy_in(const isless_ *message, void *owner)
+{
+    return (isless_ *)mrpc_message_copy_in(&isless__type, message, owner);
+}
+
+static inline bool isless__equal(const isless_ *a, const isless_ *b)
+{
+    return mrpc_message_equal(&isless__type, a, b);
+}
+
+static inline size_t isless__text(const isless_ *message, char *buffer, size_t size)
+{
+    return mrpc_message_text(&isless__type, message, buffer, size);
+}
+
+MRPC_MUST_CHECK static inline int64_t isless__encode(const isless_ *message, void *buffer, size_t size)
+{
+    return mrpc_message_encode(&isless__type, message, buffer, size);
+}
+
+MRPC_MUST_CHECK static inline int isless__decode(
+        const void *data, size_t size, mrpc_heap *heap, isless_ **message, mrpc_error *error)
+{
+    void *made = NULL;
+    int result = mrpc_message_decode(&isless__type, data, size, heap, &made, error);
+    *message = (isless_ *)made;
     return result;
 }
 
