@@ -50,12 +50,16 @@ static void report(registry *r, const char *name, const origin *from, const orig
     r->reported[0] = *from;
     r->reported[1] = *other;
     const char *dot = strchr(name, '.');
-    diagnostic_error(r->list, from->file, from->location,
-                     "%s needs the name %s%s in C, which %s (%s) has already; rename one of them%s", from->full_name,
-                     dot != NULL ? "of a member " : "", dot != NULL ? dot + 1 : name, other->full_name,
-                     diagnostic_place(r->arena, other->file, other->location),
-                     from->file != other->file ? " or give its package another prefix with --mrpc_opt=prefix=PKG:SHORT"
-                                               : "");
+    if (from->location == other->location)
+        diagnostic_error(r->list, from->file, from->location,
+                         "%s needs the name %s in C twice; rename it or what it is a part of", from->full_name, name);
+    else
+        diagnostic_error(
+            r->list, from->file, from->location,
+            "%s needs the name %s%s in C, which %s (%s) has already; rename one of them%s", from->full_name,
+            dot != NULL ? "of a member " : "", dot != NULL ? dot + 1 : name, other->full_name,
+            diagnostic_place(r->arena, other->file, other->location),
+            from->file != other->file ? " or give its package another prefix with --mrpc_opt=prefix=PKG:SHORT" : "");
 }
 
 /* False: another thing has the name. */

@@ -107,11 +107,14 @@ static const char *member_name(const struct_scope *scope, const char *name, bool
     return escape ? arena_printf(scope->arena, "%s_", name) : name;
 }
 
-/* An entry of a map is called after its field, not after the CamelCase name that protoc makes up for it. */
+/* An entry of a map is called after its field, not after the CamelCase name that protoc makes up for it, and errors
+ * point to the field: it has no place of its own. */
 static void name_map(schema_field *field, gen_arena *arena)
 {
     const char *owner = field->parent->c_name;
     field->message->c_name = arena_printf(arena, "%s_%s_entry", owner, field->c_name);
+    field->message->location.line = field->location.line;
+    field->message->location.column = field->location.column;
     field->c_element = field->message->c_name;
     field->c_type = arena_printf(arena, "%s_%s_map", owner, field->c_name);
 }
