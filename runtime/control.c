@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { CROWDED_MS = 100 };
+
 typedef struct control_client {
     int fd;       /* -1: free */
     bool closing; /* after the answer */
@@ -36,7 +38,8 @@ typedef struct control_client {
 
 struct mrpc_control {
     int listener, wake;
-    pid_t owner; /* a child of fork() has no thread to stop */
+    bool crowded; /* somebody waits who cannot be accepted: the listener is looked at again after CROWDED_MS */
+    pid_t owner;  /* a child of fork() has no thread to stop */
     pthread_t thread;
     mrpc_control_handler *handler;
     void *context;
@@ -257,9 +260,11 @@ static bool is_allowed(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == geteuid());
 }
 
+/* Who cannot be accepted (EMFILE, ENOMEM) stays in the backlog, of which poll(2) would tell at once again. */
 static void accept_client(mrpc_control *control)
 {
     int fd = accept4(control->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    control->crowded = fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED;
     if (fd < 0)
         return;
     control_client *client = free_place(control);
@@ -287,16 +292,16 @@ static void drop_silent_clients(mrpc_control *control)
 /* Clients first, at their own index; poll(2) passes over negative descriptors. Returns how long to wait, ms. */
 static int fill_polls(mrpc_control *control, struct pollfd polls[MRPC_CONTROL_CLIENTS + 2])
 {
-    int timeout = -1;
+    int timeout = -1, listener = control->crowded ? -1 : control->listener;
     for (size_t i = 0; i < MRPC_CONTROL_CLIENTS; i++) {
         const control_client *client = &control->clients[i];
         polls[i] = (struct pollfd){.fd = client->fd, .events = client->answering ? POLLOUT : POLLIN};
         if (client->fd >= 0)
             timeout = 1000;
     }
-    polls[MRPC_CONTROL_CLIENTS] = (struct pollfd){.fd = control->listener, .events = POLLIN};
+    polls[MRPC_CONTROL_CLIENTS] = (struct pollfd){.fd = listener, .events = POLLIN};
     polls[MRPC_CONTROL_CLIENTS + 1] = (struct pollfd){.fd = control->wake, .events = POLLIN};
-    return timeout;
+    return control->crowded ? CROWDED_MS : timeout;
 }
 
 static void *serve(void *argument)
@@ -313,7 +318,7 @@ static void *serve(void *argument)
             if (polls[i].revents != 0)
                 client_event(control, &control->clients[i], polls[i].revents);
         drop_silent_clients(control);
-        if (polls[MRPC_CONTROL_CLIENTS].revents != 0)
+        if (control->crowded || polls[MRPC_CONTROL_CLIENTS].revents != 0)
             accept_client(control);
     }
 }

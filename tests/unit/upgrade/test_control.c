@@ -12,10 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -269,6 +271,46 @@ static void child_may_stop_and_dead_sockets_are_replaced(void **state)
     mrpc_control_stop(second);
 }
 
+static long processor_ms(void)
+{
+    struct timespec time;
+    assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time), 0);
+    return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* poll(2) wants the limit to be no less than the number of what it looks at. */
+enum { FEW = 64 };
+
+static void client_waits_without_work_for_us_while_there_is_no_descriptor(void **state)
+{
+    (void)state;
+    struct rlimit before, few;
+    int taken[FEW], count = 0, waiting = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd = reach();
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(address.sun_path, path);
+    say(fd, "echo first\n", 11);
+    expect(fd, "ok 5\nfirst");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){.rlim_cur = FEW, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    while (count < FEW && (taken[count] = dup(fd)) >= 0)
+        count++;
+    assert_int_equal(connect(waiting, (struct sockaddr *)&address, sizeof address), 0);
+    long began = processor_ms();
+    usleep(1000000);
+    long used = processor_ms() - began;
+    say(fd, "echo second\n", 12);
+    expect(fd, "ok 6\nsecond");
+    while (count > 0)
+        close(taken[--count]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(used < 100);
+    say(waiting, "echo third\n", 11);
+    expect(waiting, "ok 5\nthird");
+    close(waiting);
+    close(fd);
+}
+
 static int clean(void **state)
 {
     (void)state;
@@ -290,6 +332,7 @@ int main(void)
         TEST(socket_is_for_its_owner),
         TEST(other_users_are_refused_whatever_the_mode_of_the_socket),
         TEST(path_in_use_and_path_of_something_else_are_errors),
+        TEST(client_waits_without_work_for_us_while_there_is_no_descriptor),
         TEST(child_may_stop_and_dead_sockets_are_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, clean);
