@@ -289,36 +289,45 @@ static void drop_silent_clients(mrpc_control *control)
 
 /* --- the thread --- */
 
-/* Clients first, at their own index; poll(2) passes over negative descriptors. Returns how long to wait, ms. */
-static int fill_polls(mrpc_control *control, struct pollfd polls[MRPC_CONTROL_CLIENTS + 2])
+enum { WAKE, LISTENER, CLIENTS /* and those behind it, at their own index */ };
+
+/* poll(2) passes over negative descriptors. Returns how many there are up to the last one: more than the process may
+ * have descriptors would be refused. */
+static nfds_t fill_polls(const mrpc_control *control, struct pollfd *polls, int *timeout)
 {
-    int timeout = -1, listener = control->crowded ? -1 : control->listener;
-    for (size_t i = 0; i < MRPC_CONTROL_CLIENTS; i++) {
+    nfds_t count = CLIENTS;
+    *timeout = -1;
+    polls[WAKE] = (struct pollfd){.fd = control->wake, .events = POLLIN};
+    polls[LISTENER] = (struct pollfd){.fd = control->crowded ? -1 : control->listener, .events = POLLIN};
+    for (nfds_t i = 0; i < MRPC_CONTROL_CLIENTS; i++) {
         const control_client *client = &control->clients[i];
-        polls[i] = (struct pollfd){.fd = client->fd, .events = client->answering ? POLLOUT : POLLIN};
-        if (client->fd >= 0)
-            timeout = 1000;
+        polls[CLIENTS + i] = (struct pollfd){.fd = client->fd, .events = client->answering ? POLLOUT : POLLIN};
+        if (client->fd < 0)
+            continue;
+        *timeout = 1000;
+        count = CLIENTS + i + 1;
     }
-    polls[MRPC_CONTROL_CLIENTS] = (struct pollfd){.fd = listener, .events = POLLIN};
-    polls[MRPC_CONTROL_CLIENTS + 1] = (struct pollfd){.fd = control->wake, .events = POLLIN};
-    return control->crowded ? CROWDED_MS : timeout;
+    if (control->crowded)
+        *timeout = CROWDED_MS;
+    return count;
 }
 
 static void *serve(void *argument)
 {
     mrpc_control *control = argument;
-    struct pollfd polls[MRPC_CONTROL_CLIENTS + 2];
+    struct pollfd polls[CLIENTS + MRPC_CONTROL_CLIENTS];
     for (;;) {
-        int timeout = fill_polls(control, polls);
-        if (poll(polls, MRPC_CONTROL_CLIENTS + 2, timeout) < 0)
+        int timeout;
+        nfds_t count = fill_polls(control, polls, &timeout);
+        if (poll(polls, count, timeout) < 0)
             continue;
-        if (polls[MRPC_CONTROL_CLIENTS + 1].revents != 0)
+        if (polls[WAKE].revents != 0)
             return NULL;
-        for (size_t i = 0; i < MRPC_CONTROL_CLIENTS; i++)
+        for (nfds_t i = CLIENTS; i < count; i++)
             if (polls[i].revents != 0)
-                client_event(control, &control->clients[i], polls[i].revents);
+                client_event(control, &control->clients[i - CLIENTS], polls[i].revents);
         drop_silent_clients(control);
-        if (control->crowded || polls[MRPC_CONTROL_CLIENTS].revents != 0)
+        if (control->crowded || polls[LISTENER].revents != 0)
             accept_client(control);
     }
 }
