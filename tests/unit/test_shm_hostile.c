@@ -395,6 +395,22 @@ static void lies_about_what_was_read_end_the_connection(void **state)
     assert_still_serving();
 }
 
+/* What the peer claims to have read lies before what it has confirmed: it counts as old, and as no room either. */
+static void claims_of_the_past_keep_nobody_awake(void **state)
+{
+    (void)state;
+    forge();
+    atomic_store(&peer.control->consumed, UINT64_MAX);
+    assert_true(shm_end_send(&pair.server, 1, 0, 1 << 20, 1, NULL, 0, NULL));
+    shm_end_flush(&pair.server);
+    (void)mrpc_transport_shm.poll(pair.server.connection);
+    assert_true(mrpc_transport_shm.queued(pair.server.connection) > 0);
+    assert_true(mrpc_transport_shm.arm(pair.server.connection));
+    close_server_end();
+    forget();
+    assert_still_serving();
+}
+
 static void too_many_messages_under_way_end_the_connection(void **state)
 {
     (void)state;
@@ -818,6 +834,7 @@ int main(void)
         WITH_SERVER(a_circle_of_wraps_ends_the_connection),
         WITH_SERVER(impossible_frames_end_the_connection),
         WITH_SERVER(lies_about_what_was_read_end_the_connection),
+        WITH_SERVER(claims_of_the_past_keep_nobody_awake),
         WITH_SERVER(too_many_messages_under_way_end_the_connection),
         WITH_SERVER(a_giant_that_was_announced_takes_no_memory),
         WITH_SERVER(false_references_end_the_connection),

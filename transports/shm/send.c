@@ -544,13 +544,17 @@ static uint64_t space_at(mrpc_shm_connection *c)
     return smaller(backlog_at(c), returns);
 }
 
-/* Something came between the last look and the store that says that we sleep. */
+/* Something came between the last look and the store that says that we sleep. What the peer has read is taken note of
+ * as everywhere: were it only compared here, one that claims nonsense could keep us awake for ever. */
 static bool missed(mrpc_shm_connection *c, uint32_t wanted, uint64_t position)
 {
     if (mrpc_shm_in_ready(&c->in))
         return true;
-    return (wanted & SHM_WANTS_SPACE) != 0 &&
-           atomic_load_explicit(&c->peer->consumed, memory_order_acquire) >= position;
+    if ((wanted & SHM_WANTS_SPACE) == 0)
+        return false;
+    if (!mrpc_shm_out_refresh(&c->out))
+        check_ring(c);
+    return c->state != SHM_OPEN || c->out.acked >= position;
 }
 
 static bool go_to_sleep(mrpc_shm_connection *c, uint32_t wanted)
