@@ -224,7 +224,7 @@ typedef struct rules {
     int fd;
 } rules;
 
-static const uint8_t open_flags = FRAME_OPEN | FRAME_NAMED | FRAME_PROTOBUF;
+enum { open_flags = FRAME_OPEN | FRAME_NAMED | FRAME_PROTOBUF };
 
 static void rules_set_up(rules *r, const mrpc_connection_options *connection)
 {
@@ -426,6 +426,59 @@ static void cancelled_calls_count_until_their_handlers_are_done(void **state)
         code = hear_end(r.fd, call);
         assert_true(code == 0 || code == MRPC_RESOURCE_EXHAUSTED);
     } while (code != 0);
+    rules_tear_down(&r);
+}
+
+static void take_over(const rules *r, holder *held)
+{
+    static const echo_Echo_handlers holding = {.Unary = hold};
+    assert_int_equal(mrpc_server_replace(echo_server_mrpc(r->server), &echo_Echo_service, &holding, held, NULL, NULL),
+                     0);
+}
+
+static void await_held(const holder *held)
+{
+    while (atomic_load(&held->count) == 0)
+        usleep(1000);
+}
+
+/* The client says nothing of the deadline again. */
+static void deadline_is_kept_by_the_server_alone(void **state)
+{
+    (void)state;
+    char payload[512] __attribute__((aligned(8)));
+    uint32_t meta, bytes = write_open(payload, "echo.Echo/Unary", reply_ping, sizeof reply_ping, &meta);
+    const mrpc_frame frame = {.size = bytes,
+                              .type = FRAME_MESSAGE,
+                              .flags = open_flags | FRAME_END,
+                              .call = 1,
+                              .block = sizeof reply_ping,
+                              .meta = meta,
+                              .value = 100 * UINT64_C(1000000)};
+    holder held = {.count = 0};
+    rules r;
+    rules_set_up(&r, &(mrpc_connection_options){0});
+    take_over(&r, &held);
+    say(r.fd, &frame, payload);
+    assert_int_equal(hear_end(r.fd, 1), MRPC_DEADLINE_EXCEEDED);
+    if (atomic_load(&held.count) > 0)
+        (void)echo_Echo_Unary_fail(held.calls[0], MRPC_ABORTED, "late");
+    rules_tear_down(&r);
+}
+
+static void second_request_of_a_unary_call_ends_it(void **state)
+{
+    (void)state;
+    holder held = {.count = 0};
+    rules r;
+    rules_set_up(&r, &(mrpc_connection_options){0});
+    take_over(&r, &held);
+    open_call(r.fd, 1, "echo.Echo/Unary", reply_ping, sizeof reply_ping, 0);
+    await_held(&held);
+    say(r.fd, &(mrpc_frame){.size = 8, .type = FRAME_MESSAGE, .flags = FRAME_PROTOBUF, .call = 1, .block = 8},
+        &(uint64_t){0});
+    assert_int_equal(hear_end(r.fd, 1), MRPC_INTERNAL);
+    (void)echo_Echo_Unary_fail(held.calls[0], MRPC_ABORTED, "late");
     rules_tear_down(&r);
 }
 
@@ -737,6 +790,77 @@ static void credit_without_end_ends_the_connection(void **state)
     rules_tear_down(&r);
 }
 
+/* Call 1 is a stream that is open; its client goes on with that frame, of which all payload is `payload`. */
+static const struct {
+    const char *what;
+    mrpc_frame frame;
+    uint64_t payload;
+} breaches[] = {
+    {"credit for a call that never was", {.type = FRAME_CREDIT, .call = 7, .value = 1}, 0},
+    {"a message of a call that never was", {.type = FRAME_MESSAGE, .flags = FRAME_PROTOBUF, .call = 7}, 0},
+    {"a status from a client", {.type = FRAME_STATUS, .call = 1}, 0},
+    {"a binding from a client", {.type = FRAME_BIND, .call = 1, .method = 1}, 0},
+    {"a message in the other encoding", {.type = FRAME_MESSAGE, .call = 1}, 0},
+    {"a second HELLO", {.type = FRAME_HELLO, .size = 64, .block = 64}, 0},
+    {"a call that begins twice", {.type = FRAME_MESSAGE, .flags = open_flags | FRAME_NOMESSAGE, .call = 1}, 0},
+    {"a method that was not bound",
+     {.type = FRAME_MESSAGE, .flags = FRAME_OPEN | FRAME_PROTOBUF | FRAME_NOMESSAGE, .call = 2, .method = 77},
+     0},
+    {"an item of metadata beyond its section",
+     {.type = FRAME_MESSAGE, .flags = FRAME_PROTOBUF | FRAME_NOMESSAGE, .call = 1, .size = 8, .meta = 8},
+     0xffff},
+};
+
+static void breaches_of_the_protocol_end_the_connection(void **state)
+{
+    (void)state;
+    rules r;
+    for (size_t i = 0; i < sizeof breaches / sizeof breaches[0]; i++) {
+        char payload[64] = {0};
+        memcpy(payload, &breaches[i].payload, sizeof breaches[i].payload);
+        print_message("%s\n", breaches[i].what);
+        rules_set_up(&r, &(mrpc_connection_options){0});
+        open_call(r.fd, 1, "echo.Echo/Both", reply_ping, sizeof reply_ping, 0);
+        say(r.fd, &breaches[i].frame, payload);
+        hear_nothing_more(r.fd);
+        rules_tear_down(&r);
+    }
+}
+
+static void message_after_the_last_ends_the_connection(void **state)
+{
+    (void)state;
+    rules r;
+    rules_set_up(&r, &(mrpc_connection_options){0});
+    open_call(r.fd, 1, "echo.Echo/Both", reply_ping, sizeof reply_ping, 0);
+    const mrpc_frame last = {.type = FRAME_MESSAGE, .flags = FRAME_PROTOBUF | FRAME_END, .call = 1};
+    const mrpc_frame frames[2] = {last, last};
+    assert_int_equal(write(r.fd, frames, sizeof frames), sizeof frames);
+    hear_nothing_more(r.fd);
+    rules_tear_down(&r);
+}
+
+/* The method is bound to the protobuf encoding: its OPEN named no fingerprints. */
+static void native_call_of_a_method_of_protobuf_ends_the_connection(void **state)
+{
+    (void)state;
+    rules r;
+    mrpc_frame frame;
+    char payload[65536];
+    rules_set_up(&r, &(mrpc_connection_options){0});
+    open_call(r.fd, 1, "echo.Echo/Both", reply_ping, sizeof reply_ping, 0);
+    do {
+        hear(r.fd, &frame, sizeof frame);
+        hear(r.fd, payload, frame.size);
+    } while (frame.type != FRAME_BIND);
+    assert_true(frame.flags & FRAME_PROTOBUF);
+    say(r.fd,
+        &(mrpc_frame){.type = FRAME_MESSAGE, .flags = FRAME_OPEN | FRAME_NOMESSAGE, .call = 2, .method = frame.method},
+        NULL);
+    hear_nothing_more(r.fd);
+    rules_tear_down(&r);
+}
+
 /* Answers that are not read pile up in the socket, the transport's queue, and behind it: up to a bound. */
 static void pings_without_end_end_the_connection(void **state)
 {
@@ -823,6 +947,11 @@ static const struct CMUnitTest rule_tests[] = {
     cmocka_unit_test(hello_with_a_small_chunk_is_refused),
     cmocka_unit_test(messages_beyond_the_window_end_the_connection),
     cmocka_unit_test(credit_without_end_ends_the_connection),
+    cmocka_unit_test(breaches_of_the_protocol_end_the_connection),
+    cmocka_unit_test(message_after_the_last_ends_the_connection),
+    cmocka_unit_test(native_call_of_a_method_of_protobuf_ends_the_connection),
+    cmocka_unit_test(deadline_is_kept_by_the_server_alone),
+    cmocka_unit_test(second_request_of_a_unary_call_ends_it),
     cmocka_unit_test(pings_without_end_end_the_connection),
     cmocka_unit_test(both_fingerprints_decide_the_encoding),
     cmocka_unit_test(stopped_server_listens_no_more),
