@@ -475,8 +475,7 @@ static void second_request_of_a_unary_call_ends_it(void **state)
     take_over(&r, &held);
     open_call(r.fd, 1, "echo.Echo/Unary", reply_ping, sizeof reply_ping, 0);
     await_held(&held);
-    say(r.fd, &(mrpc_frame){.size = 8, .type = FRAME_MESSAGE, .flags = FRAME_PROTOBUF, .call = 1, .block = 8},
-        &(uint64_t){0});
+    say(r.fd, &(mrpc_frame){.type = FRAME_MESSAGE, .flags = FRAME_PROTOBUF, .call = 1}, NULL);
     assert_int_equal(hear_end(r.fd, 1), MRPC_INTERNAL);
     (void)echo_Echo_Unary_fail(held.calls[0], MRPC_ABORTED, "late");
     rules_tear_down(&r);
