@@ -320,19 +320,6 @@ static void complete_call(int fd, uint32_t call)
     say(fd, &(mrpc_frame){.size = 8, .type = FRAME_CHUNK, .call = call}, &ping);
 }
 
-/* The client's own clock ends nothing here: it sends a timeout and waits. */
-static void server_ends_calls_whose_time_is_up(void **state)
-{
-    (void)state;
-    rules r;
-    rules_set_up(&r, &(mrpc_connection_options){0});
-    open_call_for(r.fd, 1, "echo.Echo/Up", reply_ping, sizeof reply_ping, 0, 50000000);
-    assert_int_equal(hear_end(r.fd, 1), MRPC_DEADLINE_EXCEEDED);
-    open_call(r.fd, 2, "echo.Echo/Unary", reply_ping, sizeof reply_ping, FRAME_END);
-    assert_int_equal(hear_end(r.fd, 2), 0);
-    rules_tear_down(&r);
-}
-
 static void *stop_slowly(void *argument)
 {
     echo_server_stop(argument, 60000);
@@ -446,20 +433,11 @@ static void await_held(const holder *held)
 static void deadline_is_kept_by_the_server_alone(void **state)
 {
     (void)state;
-    char payload[512] __attribute__((aligned(8)));
-    uint32_t meta, bytes = write_open(payload, "echo.Echo/Unary", reply_ping, sizeof reply_ping, &meta);
-    const mrpc_frame frame = {.size = bytes,
-                              .type = FRAME_MESSAGE,
-                              .flags = open_flags | FRAME_END,
-                              .call = 1,
-                              .block = sizeof reply_ping,
-                              .meta = meta,
-                              .value = 100 * UINT64_C(1000000)};
     holder held = {.count = 0};
     rules r;
     rules_set_up(&r, &(mrpc_connection_options){0});
     take_over(&r, &held);
-    say(r.fd, &frame, payload);
+    open_call_for(r.fd, 1, "echo.Echo/Unary", reply_ping, sizeof reply_ping, FRAME_END, 100 * UINT64_C(1000000));
     assert_int_equal(hear_end(r.fd, 1), MRPC_DEADLINE_EXCEEDED);
     if (atomic_load(&held.count) > 0)
         (void)echo_Echo_Unary_fail(held.calls[0], MRPC_ABORTED, "late");
@@ -937,7 +915,6 @@ static const named_test tests[] = {
 static const struct CMUnitTest rule_tests[] = {
     {"text_of_a_server_is_checked", text_of_a_server_is_checked, NULL, NULL, (void *)&every_setup[0]},
     {"metadata_of_a_client_is_checked", metadata_of_a_client_is_checked, NULL, NULL, (void *)&every_setup[0]},
-    cmocka_unit_test(server_ends_calls_whose_time_is_up),
     cmocka_unit_test(call_under_way_is_served_while_the_server_drains),
     cmocka_unit_test(call_after_the_clients_goaway_ends_the_connection),
     cmocka_unit_test(cancelled_calls_count_until_their_handlers_are_done),
