@@ -12,7 +12,7 @@ VALGRIND_LEFT_OUT = tests/unit/test_loop tests/unit/test_tcp tests/unit/test_str
 	tests/unit/test_heap_threads tests/unit/test_heap_failures tests/unit/test_shm_processes \
 	tests/unit/test_runtime_failures tests/unit/test_runtime_threads tests/unit/test_runtime_connections \
 	tests/unit/marshal/test_concurrent tests/unit/marshal/test_extension_peer tests/unit/marshal/test_peer tests/unit/marshal/test_round_trip \
-	tests/unit/upgrade/test_candidate tests/unit/upgrade/test_running
+	tests/unit/upgrade/test_candidate tests/unit/upgrade/test_descriptors tests/unit/upgrade/test_running
 .PHONY: check-valgrind
 check-valgrind:
 	MRPC_POLLER=epoll $(MAKE) $(AM_MAKEFLAGS) check TEST_TIMEOUT=900 LOG_FLAGS='$(LIBTOOL) --mode=execute $(VALGRIND)' \

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # upgrade/: what is checked before a module is loaded, and loading itself
 upgrade_tests = tests/unit/upgrade/test_trust tests/unit/upgrade/test_elf tests/unit/upgrade/test_candidate \
-	tests/unit/upgrade/test_control tests/unit/upgrade/test_transports
+	tests/unit/upgrade/test_control tests/unit/upgrade/test_descriptors tests/unit/upgrade/test_transports
 check_PROGRAMS += $(upgrade_tests)
 TESTS += $(upgrade_tests)
 upgrade_build = tests/unit/upgrade/build.c tests/unit/upgrade/build.h
@@ -12,8 +12,11 @@ tests_unit_upgrade_test_elf_LDADD = $(TEST_LDADD)
 tests_unit_upgrade_test_candidate_SOURCES = tests/unit/upgrade/test_candidate.c $(upgrade_build)
 tests_unit_upgrade_test_candidate_LDADD = $(TEST_LDADD)
 EXTRA_DIST += tests/unit/upgrade/module.c
-tests_unit_upgrade_test_control_SOURCES = tests/unit/upgrade/test_control.c $(upgrade_build)
+upgrade_talk = tests/unit/upgrade/talk.c tests/unit/upgrade/talk.h $(upgrade_build)
+tests_unit_upgrade_test_control_SOURCES = tests/unit/upgrade/test_control.c $(upgrade_talk)
 tests_unit_upgrade_test_control_LDADD = $(TEST_LDADD)
+tests_unit_upgrade_test_descriptors_SOURCES = tests/unit/upgrade/test_descriptors.c $(upgrade_talk)
+tests_unit_upgrade_test_descriptors_LDADD = $(TEST_LDADD)
 
 tests_unit_upgrade_test_transports_SOURCES = tests/unit/upgrade/test_transports.c $(upgrade_build)
 tests_unit_upgrade_test_transports_LDADD = $(TEST_LDADD)

@@ -12,86 +12,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "runtime/control.h"
 #include "tests/unit/upgrade/build.h"
+#include "tests/unit/upgrade/talk.h"
 
 enum { OTHER_USER = 65534 }; /* nobody */
-
-static mrpc_control *control;
-static char path[128];
-
-static void handle(void *context, char *command, char *argument, mrpc_answer *answer)
-{
-    assert_ptr_equal(context, &control);
-    if (strcmp(command, "echo") == 0) {
-        mrpc_answer_print(answer, "%s", argument);
-    } else if (strcmp(command, "fill") == 0) {
-        for (long i = strtol(argument, NULL, 10); i > 0; i--)
-            mrpc_answer_print(answer, "x");
-    } else {
-        mrpc_error error;
-        (void)mrpc_error_set(&error, MRPC_ENOENT, "no command %.20s", command);
-        mrpc_answer_refuse(answer, &error);
-    }
-}
-
-static int start(void **state)
-{
-    (void)state;
-    mrpc_error error = {0};
-    snprintf(path, sizeof path, "%s", in_folder("control"));
-    if (mrpc_control_start(&control, path, handle, &control, &error) != 0)
-        fail_msg("%s", error.text);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    mrpc_control_stop(control);
-    struct stat status;
-    assert_int_equal(lstat(path, &status), -1); /* the file has gone with it */
-    return 0;
-}
-
-static int reach(void)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    strcpy(address.sun_path, path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    return fd;
-}
-
-static void say(int fd, const void *data, size_t size)
-{
-    assert_int_equal(send(fd, data, size, MSG_NOSIGNAL), size);
-}
-
-/* Receives just what is expected. */
-static void expect(int fd, const char *text)
-{
-    char buffer[512];
-    size_t length = strlen(text), got = 0;
-    while (got < length) {
-        ssize_t count = recv(fd, buffer + got, length - got, 0);
-        if (count <= 0)
-            break;
-        got += (size_t)count;
-    }
-    buffer[got] = '\0';
-    assert_string_equal(buffer, text);
-}
 
 static void is_served(void)
 {
@@ -271,54 +204,7 @@ static void child_may_stop_and_dead_sockets_are_replaced(void **state)
     mrpc_control_stop(second);
 }
 
-static long processor_ms(void)
-{
-    struct timespec time;
-    assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time), 0);
-    return time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
-/* poll(2) wants the limit to be no less than the number of what it looks at. */
-enum { FEW = 64 };
-
-static void client_waits_without_work_for_us_while_there_is_no_descriptor(void **state)
-{
-    (void)state;
-    struct rlimit before, few;
-    int taken[FEW], count = 0, waiting = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd = reach();
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    strcpy(address.sun_path, path);
-    say(fd, "echo first\n", 11);
-    expect(fd, "ok 5\nfirst");
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    few = (struct rlimit){.rlim_cur = FEW, .rlim_max = before.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-    while (count < FEW && (taken[count] = dup(fd)) >= 0)
-        count++;
-    assert_int_equal(connect(waiting, (struct sockaddr *)&address, sizeof address), 0);
-    long began = processor_ms();
-    usleep(1000000);
-    long used = processor_ms() - began;
-    say(fd, "echo second\n", 12);
-    expect(fd, "ok 6\nsecond");
-    while (count > 0)
-        close(taken[--count]);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-    assert_true(used < 100);
-    say(waiting, "echo third\n", 11);
-    expect(waiting, "ok 5\nthird");
-    close(waiting);
-    close(fd);
-}
-
-static int clean(void **state)
-{
-    (void)state;
-    remove_folder();
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, talk_start, talk_stop)
 
 int main(void)
 {
@@ -332,8 +218,7 @@ int main(void)
         TEST(socket_is_for_its_owner),
         TEST(other_users_are_refused_whatever_the_mode_of_the_socket),
         TEST(path_in_use_and_path_of_something_else_are_errors),
-        TEST(client_waits_without_work_for_us_while_there_is_no_descriptor),
         TEST(child_may_stop_and_dead_sockets_are_replaced),
     };
-    return cmocka_run_group_tests(tests, NULL, clean);
+    return cmocka_run_group_tests(tests, NULL, talk_clean);
 }
