@@ -29,19 +29,6 @@ gen/bench.pb.cc gen/bench.grpc.pb.cc &: bench/protos/bench.proto
 	$(AM_V_GEN)$(MKDIR_P) gen && $(PROTOC) -I$(<D) --cpp_out=gen --grpc_out=gen --plugin=protoc-gen-grpc=$(GRPC_CPP_PLUGIN) $(<F)
 endif
 
-# Encoding and decoding, beside libprotobuf: `make bench-marshal`
-EXTRA_DIST += bench/protos/shop.proto
-if HAVE_PROTOC
-EXTRA_PROGRAMS += bench/marshal_bench
-bench_marshal_bench_SOURCES = bench/marshal_bench.cc bench/marshal_mrpc.c bench/marshal_mrpc.h
-nodist_bench_marshal_bench_SOURCES = gen/shop.marshal.c gen/shop.pb.cc
-bench_marshal_bench_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOC_CFLAGS)
-bench_marshal_bench_LDADD = libmrpc-internal.la $(PROTOBUF_LIBS)
-bench/bench_marshal_bench-marshal_bench.$(OBJEXT): gen/shop.pb.cc
-gen/shop.pb.cc: bench/protos/shop.proto
-	$(AM_V_GEN)$(MKDIR_P) gen && $(PROTOC) -I$(<D) --cpp_out=gen $(<F)
-endif
-
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 .PHONY: bench
@@ -56,10 +43,6 @@ bench-rdma: bench/mrpc_peer$(EXEEXT)
 	RDMA_VM_KERNEL="$${RDMA_VM_KERNEL:-$(abs_top_builddir)/rdma/kernel}" \
 	$(srcdir)/tests/rdma/vm.sh -t 600 -d '$(abs_top_builddir)' -- $(abs_top_srcdir)/bench/rdma.sh
 
-.PHONY: bench-marshal
-bench-marshal: bench/marshal_bench$(EXEEXT)
-	bench/marshal_bench$(EXEEXT)
-
 # Nanoseconds for an allocation and its free, beside malloc's: `make bench-heap`
 EXTRA_PROGRAMS += bench/heap_bench
 bench_heap_bench_SOURCES = bench/heap_bench.c
@@ -69,3 +52,4 @@ bench-heap: bench/heap_bench$(EXEEXT)
 	bench/heap_bench$(EXEEXT)
 include $(srcdir)/bench/transport.mk
 include $(srcdir)/bench/shm.mk
+include $(srcdir)/bench/codec.mk
