@@ -36,7 +36,7 @@ static const mrpc_type *find_type(const char *name)
     return NULL;
 }
 
-static mrpc_message *decode(const codec_subject *subject, mrpc_arena *arena)
+static mrpc_message *decode(const codec_subject *subject, mrpc_arena *arena, uint32_t flags)
 {
     mrpc_message *message = mrpc_arena_alloc(arena, subject->codec->size);
     const uint8_t *start = subject->input->bytes;
@@ -45,7 +45,8 @@ static mrpc_message *decode(const codec_subject *subject, mrpc_arena *arena)
                             .end = start + subject->input->size,
                             .arena = arena,
                             .grow = mrpc_arena_grow,
-                            .depth = MRPC_DEPTH_LIMIT};
+                            .depth = MRPC_DEPTH_LIMIT,
+                            .flags = flags};
     if (message == NULL)
         return NULL;
     memset(message, 0, subject->codec->size);
@@ -81,7 +82,7 @@ static codec_subject *open_subject(const codec_input *input)
     mrpc_arena *own = mrpc_arena_new(NULL, 0);
     if (subject->native == NULL || subject->work == NULL || subject->arena == NULL || own == NULL)
         return NULL;
-    subject->message = decode(subject, own);
+    subject->message = decode(subject, own, 0);
     if (subject->message == NULL || !marshal(subject, 1))
         return NULL;
     memcpy(subject->native, subject->work, subject->native_size);
@@ -126,7 +127,7 @@ static bool decode_fresh(codec_subject *subject, size_t times)
 {
     for (size_t i = 0; i < times; i++) {
         mrpc_arena *arena = mrpc_arena_new(NULL, 4 * subject->input->size);
-        bool done = arena != NULL && decode(subject, arena) != NULL;
+        bool done = arena != NULL && decode(subject, arena, 0) != NULL;
         mrpc_arena_free(arena);
         if (!done)
             return false;
@@ -134,14 +135,24 @@ static bool decode_fresh(codec_subject *subject, size_t times)
     return true;
 }
 
-static bool decode_reset(codec_subject *subject, size_t times)
+static bool decode_again(codec_subject *subject, size_t times, uint32_t flags)
 {
     for (size_t i = 0; i < times; i++) {
         mrpc_arena_reset(subject->arena);
-        if (decode(subject, subject->arena) == NULL)
+        if (decode(subject, subject->arena, flags) == NULL)
             return false;
     }
     return true;
+}
+
+static bool decode_reset(codec_subject *subject, size_t times)
+{
+    return decode_again(subject, times, 0);
+}
+
+static bool decode_alias(codec_subject *subject, size_t times)
+{
+    return decode_again(subject, times, MRPC_DECODE_ALIAS);
 }
 
 static size_t memory(codec_subject *subject)
@@ -158,6 +169,7 @@ static size_t memory(codec_subject *subject)
 static const codec_way ways[] = {{CODEC_ENCODE, "", encode},
                                  {CODEC_DECODE, "fresh arena", decode_fresh},
                                  {CODEC_DECODE, "arena used again", decode_reset},
+                                 {CODEC_DECODE, "arena used again, bytes alias", decode_alias},
                                  {CODEC_COPY, "memcpy of the native block", copy_native},
                                  {CODEC_MARSHAL, "native", marshal},
                                  {CODEC_UNMARSHAL, "native, with a memcpy", unmarshal},

@@ -2,8 +2,9 @@
 /*
  * arena.c - bump allocation in a chain of blocks
  *
- * The arena lies in its first block. Each further block is twice as large as the one before, up to BLOCK_MAX; an
- * allocation that would fill more than half of it gets a block of its own, and the current one stays in use.
+ * The arena lies in its first block. Each further block has half the size of all that there are, from FIRST_BLOCK to
+ * BLOCK_MAX, so that at most a third of a large arena is unused; an allocation that would fill more than half of such a
+ * block gets one of its own, and the current one stays in use.
  */
 #include "config.h"
 
@@ -34,7 +35,6 @@ struct arena {
     struct block *blocks;       /* all but the first, which begins with this struct; the newest first */
     struct deferral *deferrals; /* the newest first */
     size_t first_size;          /* bytes of the first block, with this struct */
-    size_t next_size;           /* of the next block */
     size_t taken;               /* bytes of all blocks */
     size_t limit;               /* SIZE_MAX: none */
 };
@@ -86,8 +86,7 @@ mrpc_arena *mrpc_arena_new(mrpc_heap *heap, size_t first_block)
     struct arena *arena = heap != NULL ? mrpc_heap_alloc_arena(heap, size) : malloc(size);
     if (arena == NULL)
         return NULL;
-    *arena = (struct arena){
-        .heap = heap, .first_size = size, .next_size = smaller(2 * size, BLOCK_MAX), .taken = size, .limit = SIZE_MAX};
+    *arena = (struct arena){.heap = heap, .first_size = size, .taken = size, .limit = SIZE_MAX};
     set_room(arena, arena + 1, size - sizeof *arena);
     return &arena->open;
 }
@@ -133,7 +132,6 @@ void mrpc_arena_reset(mrpc_arena *open)
     give_blocks(arena);
     arena->root = NULL;
     arena->taken = arena->first_size;
-    arena->next_size = smaller(2 * arena->first_size, BLOCK_MAX);
     size_t bytes = arena->first_size - sizeof *arena;
     if (arena->heap != NULL && mrpc_heap_is_held(arena->heap, arena))
         bytes = 0;
@@ -172,7 +170,8 @@ static size_t block_size(const struct arena *arena, size_t bytes)
     if (left < sizeof(struct block) || bytes > left - sizeof(struct block))
         return 0;
     size_t least = sizeof(struct block) + bytes;
-    size_t size = smaller(arena->next_size, left) & ~(size_t)7;
+    size_t half = arena->taken / 2 < FIRST_BLOCK ? FIRST_BLOCK : smaller(arena->taken / 2, BLOCK_MAX);
+    size_t size = smaller(half, left) & ~(size_t)7;
     return size / 2 >= bytes && size > least ? size : least;
 }
 
@@ -181,7 +180,6 @@ static void add_block(struct arena *arena, struct block *block, size_t size)
     block->next = arena->blocks;
     arena->blocks = block;
     arena->taken += size;
-    arena->next_size = smaller(2 * arena->next_size, BLOCK_MAX);
 }
 
 /* Of the new block and the old one, that with more room left is used from now on. */

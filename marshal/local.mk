@@ -14,14 +14,12 @@ libmrpc_la_SOURCES += marshal/extension.h marshal/extension_find.c marshal/exten
 	marshal/unknown.c marshal/unknown.h
 
 # The well-known types: what the plugin makes of the schemas that come with protoc, with names that are seen outside, as
-# they are in a program. It is compact because only what stores a message runs it: calls use the module of the service's
-# own file.
+# they are in a program.
 EXTRA_DIST += marshal/descriptor.c marshal/well_known.c
 if HAVE_PROTOC
 libmrpc_la_SOURCES += marshal/descriptor.c marshal/well_known.c
 libmrpc_la_LIBADD += libmrpc-known.la
 noinst_LTLIBRARIES += libmrpc-known.la
-libmrpc_known_la_CPPFLAGS = $(AM_CPPFLAGS) -DMRPC_COMPACT
 libmrpc_known_la_CFLAGS = $(AM_CFLAGS) -fvisibility=default
 libmrpc_known_la_SOURCES =
 nodist_libmrpc_known_la_SOURCES = \

@@ -12,7 +12,10 @@
 #include "marshal/gather.h"
 #include "marshal/storage.h"
 
-enum { FIRST_BLOCK_LIMIT = 65536 };
+enum {
+    FIRST_BLOCK_LIMIT = 1 << 20,
+    ALIAS_BLOCK = 1024 /* to begin with where most of the input stays where it is */
+};
 
 const mrpc_codec *mrpc_linked_codec(const mrpc_type *type)
 {
@@ -53,7 +56,7 @@ static mrpc_message *zero_message(const mrpc_codec *codec, mrpc_arena *arena)
 /* An arena for a message that takes `size` bytes when encoded, and the message in it. */
 static mrpc_message *new_message(const mrpc_codec *codec, size_t size, mrpc_heap *heap)
 {
-    size_t first = codec->size + (size < FIRST_BLOCK_LIMIT / 2 ? 2 * size : FIRST_BLOCK_LIMIT);
+    size_t first = codec->size + (size < FIRST_BLOCK_LIMIT ? size + size / 4 + 64 : FIRST_BLOCK_LIMIT);
     mrpc_arena *arena = mrpc_arena_new(heap, first);
     if (arena == NULL)
         return NULL;
@@ -85,8 +88,8 @@ static int no_memory(const mrpc_type *type, mrpc_error *error)
     return mrpc_error_set(error, MRPC_ENOMEM, "cannot decode %s: there is no memory for a message", type->name);
 }
 
-static int decode(const mrpc_codec *codec, const mrpc_type *type, const void *data, size_t size, mrpc_message *message,
-                  mrpc_error *error)
+static int decode(const mrpc_codec *codec, const mrpc_type *type, const void *data, size_t size, uint32_t flags,
+                  mrpc_message *message, mrpc_error *error)
 {
     static const uint8_t nothing[1];
     const uint8_t *start = size != 0 ? data : nothing;
@@ -95,26 +98,41 @@ static int decode(const mrpc_codec *codec, const mrpc_type *type, const void *da
                             .end = start + size,
                             .arena = message->arena,
                             .grow = mrpc_arena_grow,
-                            .depth = MRPC_DEPTH_LIMIT};
+                            .depth = MRPC_DEPTH_LIMIT,
+                            .flags = flags};
     int result = codec->decode(&decoder, message);
     return result == 0 ? 0 : explain(&decoder, type, result, error);
 }
 
-int mrpc_message_decode(const mrpc_type *type, const void *data, size_t size, mrpc_heap *heap, void **message,
-                        mrpc_error *error)
+/* `own`: how many bytes the arena of the message is to hold besides the message. */
+static int decode_new(const mrpc_type *type, const void *data, size_t size, size_t own, uint32_t flags, mrpc_heap *heap,
+                      void **message, mrpc_error *error)
 {
     const mrpc_codec *codec = mrpc_linked_codec(type);
     if (codec == NULL)
         return no_module(type, error);
-    mrpc_message *made = new_message(codec, size, heap);
+    mrpc_message *made = new_message(codec, own, heap);
     if (made == NULL)
         return no_memory(type, error);
-    int result = decode(codec, type, data, size, made, error);
+    int result = decode(codec, type, data, size, flags, made, error);
     if (result == 0)
         *message = made;
     else
         mrpc_arena_free(made->arena);
     return result;
+}
+
+int mrpc_message_decode(const mrpc_type *type, const void *data, size_t size, mrpc_heap *heap, void **message,
+                        mrpc_error *error)
+{
+    return decode_new(type, data, size, size, 0, heap, message, error);
+}
+
+int mrpc_message_decode_alias(const mrpc_type *type, const void *data, size_t size, mrpc_heap *heap, void **message,
+                              mrpc_error *error)
+{
+    size_t own = size < ALIAS_BLOCK ? size : ALIAS_BLOCK;
+    return decode_new(type, data, size, own, MRPC_DECODE_ALIAS, heap, message, error);
 }
 
 int mrpc_message_decode_in(const mrpc_type *type, const void *data, size_t size, void *owner, void **message,
@@ -129,7 +147,7 @@ int mrpc_message_decode_in(const mrpc_type *type, const void *data, size_t size,
     mrpc_message *made = zero_message(codec, arena);
     if (made == NULL)
         return no_memory(type, error);
-    int result = decode(codec, type, data, size, made, error);
+    int result = decode(codec, type, data, size, 0, made, error);
     if (result == 0)
         *message = made;
     return result;

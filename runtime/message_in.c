@@ -75,22 +75,37 @@ static int receive_native(mrpc_call *call, const mrpc_incoming *incoming, mrpc_a
     return 0;
 }
 
+/* A message to decode into: beside the bytes, when they have come in an arena, so that it may point to them. */
+static mrpc_message *place_message(const mrpc_call *call, const mrpc_incoming *incoming, mrpc_arena **arena)
+{
+    const mrpc_type *type = type_of(call);
+    mrpc_message *message = NULL;
+    *arena = incoming->arena != NULL ? incoming->arena : mrpc_arena_new(call->runtime->receive_heap, 0);
+    if (*arena != NULL)
+        message = mrpc_arena_alloc(*arena, type->size);
+    if (message == NULL)
+        return NULL;
+    memset(message, 0, type->size);
+    message->arena = *arena;
+    return message;
+}
+
 static int receive_protobuf(mrpc_call *call, const mrpc_incoming *incoming, mrpc_arena **arena, mrpc_message **message,
                             mrpc_error *error)
 {
     if (incoming->header->extents != 0)
         return explain(MRPC_EFORMAT, call, NULL, "extents do not go with the protobuf encoding", error);
-    *message = mrpc_message_new(type_of(call), call->runtime->receive_heap);
+    *message = place_message(call, incoming, arena);
     if (*message == NULL)
         return explain(MRPC_ENOMEM, call, NULL, NULL, error);
-    *arena = (*message)->arena;
     const uint8_t *begin = incoming->head + incoming->header->meta;
     mrpc_decoder decoder = {.cursor = begin,
                             .start = begin,
                             .end = begin + incoming->header->block,
                             .arena = *arena,
                             .grow = mrpc_arena_grow,
-                            .depth = MRPC_DEPTH_LIMIT};
+                            .depth = MRPC_DEPTH_LIMIT,
+                            .flags = incoming->arena != NULL ? MRPC_DECODE_ALIAS : 0};
     call->runtime->engine.counters.bytes_copied_in += incoming->header->block;
     int result = mrpc_call_codec(call, false)->decode(&decoder, *message);
     return result == 0 ? 0 : explain(result, call, decoder.where, decoder.what, error);

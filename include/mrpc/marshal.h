@@ -109,6 +109,9 @@ typedef struct mrpc_scatter {
     const char *what;  /* on failure, the reason, in words; static in the module */
 } mrpc_scatter;
 
+/* mrpc_decoder.flags: bytes fields may point into the input, which stays as long as the message and as it is. */
+#define MRPC_DECODE_ALIAS (UINT32_C(1) << 16)
+
 /* The input of protobuf decoding. */
 typedef struct mrpc_decoder {
     const uint8_t *cursor; /* on failure, where it stopped */
@@ -118,7 +121,7 @@ typedef struct mrpc_decoder {
     /* mrpc_arena_grow, handed in so that a module needs no symbol of the library. */
     void *(*grow)(mrpc_arena *arena, size_t bytes);
     uint32_t depth;
-    uint32_t flags; /* 0; the codec's own while it runs */
+    uint32_t flags; /* MRPC_DECODE_…; the others are the codec's own while it runs */
     const char *stamp;
     const char *where; /* on failure, the full name of the field or of the message */
     const char *what;  /* on failure, the reason, in words */

@@ -287,6 +287,11 @@ MRPC_API MRPC_MUST_CHECK int64_t mrpc_message_encode(const mrpc_type *type, cons
 MRPC_API MRPC_MUST_CHECK int mrpc_message_decode(const mrpc_type *type, const void *data, size_t size, mrpc_heap *heap,
                                                  void **message, mrpc_error *error);
 
+/* The same without a copy of large bytes fields: they point into `data`, which must neither change nor go before the
+ * message does. Strings are copied, since they end in NUL. */
+MRPC_API MRPC_MUST_CHECK int mrpc_message_decode_alias(const mrpc_type *type, const void *data, size_t size,
+                                                       mrpc_heap *heap, void **message, mrpc_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -14,7 +14,8 @@ CODEC_HELP = tests/unit/marshal/codec_help.c tests/unit/marshal/codec_help.h \
 	tests/unit/marshal/random_message.c tests/unit/marshal/random_message.h
 
 MARSHAL_TESTS = tests/unit/marshal/test_concurrent tests/unit/marshal/test_extension tests/unit/marshal/test_extension_peer \
-	tests/unit/marshal/test_failures tests/unit/marshal/test_from_text tests/unit/marshal/test_json tests/unit/marshal/test_module tests/unit/marshal/test_native \
+	tests/unit/marshal/test_failures tests/unit/marshal/test_fast_paths tests/unit/marshal/test_from_text \
+	tests/unit/marshal/test_json tests/unit/marshal/test_module tests/unit/marshal/test_native \
 	tests/unit/marshal/test_peer tests/unit/marshal/test_proto2 tests/unit/marshal/test_protobuf tests/unit/marshal/test_round_trip \
 	tests/unit/marshal/test_shared
 check_PROGRAMS += $(MARSHAL_TESTS)
@@ -73,8 +74,14 @@ check_DATA += gen/everything_import.marshal.so
 tests_unit_marshal_test_proto2_SOURCES = tests/unit/marshal/test_proto2.c $(CODEC_HELP)
 nodist_tests_unit_marshal_test_proto2_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_proto2_LDADD = $(TEST_LDADD)
+tests_unit_marshal_test_fast_paths_SOURCES = tests/unit/marshal/test_fast_paths.c $(CODEC_HELP)
+nodist_tests_unit_marshal_test_fast_paths_SOURCES = $(EVERYTHING_FILES)
+tests_unit_marshal_test_fast_paths_LDADD = $(TEST_LDADD)
 tests_unit_marshal_test_protobuf_SOURCES = tests/unit/marshal/test_protobuf.c $(CODEC_HELP)
-nodist_tests_unit_marshal_test_protobuf_SOURCES = $(EVERYTHING_FILES)
+nodist_tests_unit_marshal_test_fast_paths_SOURCES = tests/unit/marshal/test_fast_paths.c $(CODEC_HELP)
+nodist_tests_unit_marshal_test_fast_paths_SOURCES = $(EVERYTHING_FILES)
+tests_unit_marshal_test_fast_paths_LDADD = $(TEST_LDADD)
+tests_unit_marshal_test_protobuf_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_protobuf_LDADD = $(TEST_LDADD)
 tests_unit_marshal_test_round_trip_SOURCES = tests/unit/marshal/test_round_trip.c $(CODEC_HELP)
 nodist_tests_unit_marshal_test_round_trip_SOURCES = $(EVERYTHING_FILES)

@@ -48,8 +48,8 @@ enum {
     MRPC_WIRE_4 = 5
 };
 
-/* Most bytes of a tag and a number, or of a tag and a length. */
-enum { MRPC_WIRE_HEAD = 16 };
+/* Most bytes of a tag and a number, or of a tag and a length, and of what a store of 8 bytes may touch before them. */
+enum { MRPC_WIRE_HEAD = 24 };
 
 MRPC_INLINE bool mrpc_wire_is_fixed(mrpc_wire_kind kind)
 {
@@ -116,12 +116,26 @@ MRPC_INLINE bool mrpc_wire_text_ascends(const mrpc_string *a, const mrpc_string 
 
 /* --- encode --- */
 
+/* Large bytes, for which there is room at `at`: they are copied when it is known where they belong. */
+typedef struct mrpc_wire_hole {
+    uint8_t *at;
+    const void *data;
+    size_t size;
+} mrpc_wire_hole;
+
+enum {
+    MRPC_WIRE_HOLES = 8,
+    MRPC_WIRE_HOLE_MIN = 2048 /* bytes; less are moved with what is around them */
+};
+
 typedef struct mrpc_wire_out {
     uint8_t *start; /* the lowest byte that may be written */
     uint8_t *end;
     mrpc_gather *gather;
     int error; /* 0 with a NULL front: the buffer is too small, `needed` bytes would bring encoding further */
+    uint32_t hole_count;
     size_t needed;
+    mrpc_wire_hole holes[MRPC_WIRE_HOLES]; /* the last one first */
 } mrpc_wire_out;
 
 typedef uint8_t *mrpc_wire_writer(mrpc_wire_out *out, uint8_t *front, const void *message, uint32_t depth);
@@ -160,19 +174,37 @@ MRPC_INLINE size_t mrpc_wire_room(const mrpc_wire_out *out, const uint8_t *front
     return (size_t)(front - out->start);
 }
 
-/* Without looking whether there is room. */
+/* The low 56 bits of a value, seven in each byte. */
+MRPC_INLINE uint64_t mrpc_wire_spread_bits(uint64_t value)
+{
+    value = (value & UINT64_C(0x000000000fffffff)) | (value & UINT64_C(0x00fffffff0000000)) << 4;
+    value = (value & UINT64_C(0x00003fff00003fff)) | (value & UINT64_C(0x0fffc0000fffc000)) << 2;
+    return (value & UINT64_C(0x007f007f007f007f)) | (value & UINT64_C(0x3f803f803f803f80)) << 1;
+}
+
+/* Without looking whether there is room; up to 8 bytes before the new front are touched. Without a branch on the
+ * length, which no processor predicts when it varies. */
+MRPC_INLINE uint8_t *mrpc_wire_raw_any_varint(uint8_t *front, uint64_t value)
+{
+    if (MRPC_UNLIKELY(value >> 56 != 0)) {
+        *--front = (uint8_t)(value >> 63);
+        front += value >> 63 == 0; /* nine bytes */
+        *--front = (uint8_t)((value >> 56 & 0x7f) | (value >> 63) << 7);
+        mrpc_store8(front - 8, mrpc_wire_order8(mrpc_wire_spread_bits(value) | MRPC_HIGH_BITS));
+        return front - 8;
+    }
+    unsigned last = (63 - (unsigned)__builtin_clzll(value | 1)) / 7; /* the last byte; the others have the high bit */
+    uint64_t word = mrpc_wire_spread_bits(value) | (MRPC_HIGH_BITS & ((UINT64_C(1) << 8 * last) - 1));
+    mrpc_store8(front - 8, mrpc_wire_order8(word << 8 * (7 - last)));
+    return front - 1 - last;
+}
+
+/* The same where most values are small. */
 MRPC_INLINE uint8_t *mrpc_wire_raw_varint(uint8_t *front, uint64_t value)
 {
-    if (MRPC_LIKELY(value < 0x80)) {
-        *--front = (uint8_t)value;
-        return front;
-    }
-    unsigned bits = 64 - (unsigned)__builtin_clzll(value),
-             bytes = (bits * 9 + 64) / 64; /* bits / 7, rounded up, for 1 to 64 */
-    front -= bytes;
-    for (unsigned i = 0; i + 1 < bytes; i++, value >>= 7)
-        front[i] = (uint8_t)(value | 0x80);
-    front[bytes - 1] = (uint8_t)value;
+    if (MRPC_UNLIKELY(value >= 0x80))
+        return mrpc_wire_raw_any_varint(front, value);
+    *--front = (uint8_t)value;
     return front;
 }
 
@@ -279,7 +311,17 @@ MRPC_OUTLINE uint8_t *mrpc_wire_put_long(mrpc_wire_out *out, uint8_t *front, con
     if (size > mrpc_wire_room(out, front))
         return mrpc_wire_full(out, front, size, where);
     front -= size;
-    memcpy(front, data, size);
+    if (!text && size >= MRPC_WIRE_HOLE_MIN && out->hole_count < MRPC_WIRE_HOLES) {
+        mrpc_wire_hole *hole = &out->holes[out->hole_count++];
+        hole->at = front;
+        hole->data = data;
+        hole->size = size;
+        return front;
+    }
+    if (!text || size < MRPC_SHORT)
+        memcpy(front, data, size);
+    else if (MRPC_LIKELY(mrpc_copy_long((char *)front, (const char *)data, size) == 0))
+        return front;
     if (text && !mrpc_text_valid((const char *)front, size))
         return mrpc_wire_refuse(out, MRPC_EINVAL, where, "is not valid UTF-8");
     return front;
@@ -368,7 +410,8 @@ MRPC_INLINE uint8_t *mrpc_wire_put_numbers(mrpc_wire_out *out, uint8_t *front, u
             front = mrpc_wire_put_tight(out, front, tag, value, kind, where);
             continue;
         }
-        front = mrpc_wire_raw_number(front, value, kind);
+        front = mrpc_wire_is_fixed(kind) ? mrpc_wire_raw_number(front, value, kind)
+                                         : mrpc_wire_raw_any_varint(front, value);
         if (tag != 0)
             front = mrpc_wire_raw_tag(front, tag);
     }
@@ -498,13 +541,33 @@ MRPC_INLINE uint8_t *mrpc_wire_put_unknown(mrpc_wire_out *out, uint8_t *front, c
                                         : mrpc_wire_put_long(out, front, unknown->data, unknown->size, false, where);
 }
 
+/* Moves what was written from `front` on to the beginning, and fills the holes. */
+MRPC_INLINE void mrpc_wire_settle(mrpc_wire_out *out, const uint8_t *front)
+{
+    uint8_t *to = out->start;
+    while (MRPC_UNLIKELY(out->hole_count > 0)) {
+        const mrpc_wire_hole *hole = &out->holes[--out->hole_count];
+        size_t before = (size_t)(hole->at - front);
+        memmove(to, front, before);
+        memcpy(to + before, hole->data, hole->size);
+        to += before + hole->size;
+        front = hole->at + hole->size;
+    }
+    memmove(to, front, (size_t)(out->end - front));
+}
+
 /* Appends a message to the block of `gather`. */
 MRPC_INLINE int mrpc_wire_encode(mrpc_gather *gather, const void *message, mrpc_wire_writer *write, const char *where)
 {
     int error = mrpc_gather_begin(gather, where);
     while (error == 0) {
-        uint8_t *start = (uint8_t *)gather->block + gather->size;
-        mrpc_wire_out out = {start, (uint8_t *)gather->block + gather->capacity, gather, 0, 0};
+        mrpc_wire_out out;
+        out.start = (uint8_t *)gather->block + gather->size;
+        out.end = (uint8_t *)gather->block + gather->capacity;
+        out.gather = gather;
+        out.error = 0;
+        out.hole_count = 0;
+        out.needed = 0;
         uint8_t *front = write(&out, out.end, message, gather->depth);
         if (MRPC_LIKELY(front != NULL)) {
             size_t size = (size_t)(out.end - front);
@@ -512,7 +575,7 @@ MRPC_INLINE int mrpc_wire_encode(mrpc_gather *gather, const void *message, mrpc_
                 mrpc_wire_refuse(&out, MRPC_ELIMIT, where, "is larger than the limit");
                 return out.error;
             }
-            memmove(start, front, size);
+            mrpc_wire_settle(&out, front);
             gather->size += size;
             return 0;
         }
@@ -529,6 +592,8 @@ enum {
     MRPC_WIRE_NO_MEMORY = 2,
     MRPC_WIRE_INCOMPLETE = 4 /* a message lacked a required field when it was read so far */
 };
+
+enum { MRPC_WIRE_ALIAS_MIN = 64 }; /* bytes; fewer are copied, even if they could stay where they are */
 
 /* In the depth that the reader of a message is given: it is a group, and ends with a tag. */
 #define MRPC_WIRE_GROUPED (UINT32_C(1) << 31)
@@ -585,6 +650,13 @@ MRPC_OUTLINE const uint8_t *mrpc_wire_long_varint(const uint8_t *at, const uint8
         if (MRPC_LIKELY(last != 0)) {
             *value = mrpc_wire_gather_bits(word & (last ^ (last - 1)));
             return at + ((unsigned)__builtin_ctzll(last) + 1) / 8;
+        }
+        if (MRPC_LIKELY(end - at >= 10)) {
+            *value = mrpc_wire_gather_bits(word & ~MRPC_HIGH_BITS) | (uint64_t)at[8] << 56;
+            if (at[8] < 0x80)
+                return at + 9;
+            *value = (*value & ~(UINT64_C(1) << 63)) | (uint64_t)at[9] << 63;
+            return at[9] > 1 ? NULL : at + 10;
         }
     }
     uint64_t result = 0;
@@ -707,7 +779,9 @@ MRPC_INLINE const uint8_t *mrpc_wire_take_bytes(mrpc_decoder *decoder, const uin
         return NULL;
     size_t size = (size_t)(behind - at);
     char *data = NULL;
-    if (size != 0) {
+    if (size >= MRPC_WIRE_ALIAS_MIN && (decoder->flags & MRPC_DECODE_ALIAS) != 0) {
+        data = (char *)(uintptr_t)at;
+    } else if (size != 0) {
         data = (char *)mrpc_wire_alloc(decoder, MRPC_PADDED(size));
         if (MRPC_UNLIKELY(data == NULL))
             return mrpc_wire_no_memory(decoder, at, where);
@@ -800,6 +874,60 @@ MRPC_INLINE size_t mrpc_wire_count_varints(const uint8_t *at, const uint8_t *end
     return count;
 }
 
+/* The first bytes of a word, up to the one whose high bit is the lowest of `last`. */
+MRPC_INLINE uint64_t mrpc_wire_upto(uint64_t word, uint64_t last)
+{
+    return word & (last ^ (last - 1));
+}
+
+/* How many bytes those are. */
+MRPC_INLINE unsigned mrpc_wire_upto_size(uint64_t last)
+{
+    return ((unsigned)__builtin_ctzll(last) + 1) / 8;
+}
+
+/* Stores the varints of [at, end), one behind the other. Small numbers come eight at a time; others two at a time,
+ * without a branch on their length, which no processor predicts when it varies. */
+MRPC_INLINE const uint8_t *mrpc_wire_take_varints(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
+                                                  char *to, mrpc_wire_kind kind, const char *where)
+{
+    const size_t width = mrpc_wire_width(kind);
+    for (; at < end; to += width) {
+        uint64_t word = end - at >= 8 ? mrpc_wire_order8(mrpc_load8(at)) : ~UINT64_C(0), value = 0;
+        uint64_t first = ~word & MRPC_HIGH_BITS, second = first & (first - 1); /* where varints end */
+        if (first == MRPC_HIGH_BITS) {
+            for (unsigned i = 0; i < 7; i++, to += width)
+                mrpc_wire_store(to, at[i], kind);
+            value = at[7];
+            at += 8;
+        } else if (MRPC_LIKELY(second != 0)) {
+            mrpc_wire_store(to, mrpc_wire_gather_bits(mrpc_wire_upto(word, first)), kind);
+            value = mrpc_wire_gather_bits(mrpc_wire_upto(word, second) >> (8 * mrpc_wire_upto_size(first)));
+            at += mrpc_wire_upto_size(second);
+            to += width;
+        } else {
+            at = mrpc_wire_take_varint(decoder, at, end, &value, where);
+            if (MRPC_UNLIKELY(at == NULL))
+                return NULL;
+        }
+        mrpc_wire_store(to, value, kind);
+    }
+    return at;
+}
+
+/* Stores the fixed-size numbers of [at, end). */
+MRPC_INLINE void mrpc_wire_take_fixed(const uint8_t *at, const uint8_t *end, char *to, mrpc_wire_kind kind)
+{
+    if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+        memcpy(to, at, (size_t)(end - at));
+    else if (kind == MRPC_WIRE_FIXED64)
+        for (; at < end; at += 8, to += 8)
+            mrpc_wire_store(to, mrpc_wire_order8(mrpc_load8(at)), kind);
+    else
+        for (; at < end; at += 4, to += 4)
+            mrpc_wire_store(to, mrpc_wire_order4(mrpc_load4(at)), kind);
+}
+
 /* Appends the numbers of a packed field. */
 MRPC_INLINE const uint8_t *mrpc_wire_add_packed(mrpc_decoder *decoder, const uint8_t *at, const uint8_t *end,
                                                 void *member, mrpc_wire_kind kind, const char *where)
@@ -808,20 +936,19 @@ MRPC_INLINE const uint8_t *mrpc_wire_add_packed(mrpc_decoder *decoder, const uin
     size_t width = mrpc_wire_width(kind);
     const uint8_t *behind = NULL;
     at = mrpc_wire_take_length(decoder, at, end, &behind, where);
-    if (MRPC_UNLIKELY(at == NULL))
-        return NULL;
+    if (MRPC_UNLIKELY(at == NULL || at == behind))
+        return at;
     if (mrpc_wire_is_fixed(kind) && MRPC_UNLIKELY((size_t)(behind - at) % width != 0))
         return mrpc_wire_wrong(decoder, at, where, "has a length that is no multiple of its elements");
     size_t count = mrpc_wire_is_fixed(kind) ? (size_t)(behind - at) / width : mrpc_wire_count_varints(at, behind);
     if (count > list->capacity - list->size && !mrpc_wire_list_grow(decoder, list, width, count))
         return mrpc_wire_no_memory(decoder, at, where);
-    while (at < behind) {
-        uint64_t value = 0;
-        at = mrpc_wire_take_value(decoder, at, behind, &value, kind, where);
-        if (MRPC_UNLIKELY(at == NULL))
-            return NULL;
-        mrpc_wire_store((char *)list->data + list->size++ * width, value, kind);
-    }
+    char *to = (char *)list->data + list->size * width;
+    if (mrpc_wire_is_fixed(kind))
+        mrpc_wire_take_fixed(at, behind, to, kind);
+    else if (MRPC_UNLIKELY(mrpc_wire_take_varints(decoder, at, behind, to, kind, where) == NULL))
+        return NULL;
+    list->size += count;
     return behind;
 }
 
@@ -1277,7 +1404,7 @@ MRPC_INLINE void mrpc_wire_start_string(mrpc_string *string)
 MRPC_INLINE int mrpc_wire_decode(mrpc_decoder *decoder, void *message, mrpc_wire_starter *start, mrpc_wire_reader *read,
                                  mrpc_wire_finisher *finish)
 {
-    decoder->flags = 0;
+    decoder->flags &= MRPC_DECODE_ALIAS;
     start(message);
     const uint8_t *at = read(decoder, decoder->cursor, decoder->end, message, decoder->depth);
     if (at != NULL && MRPC_UNLIKELY((decoder->flags & (MRPC_WIRE_UNSORTED | MRPC_WIRE_INCOMPLETE)) != 0) &&

@@ -24,9 +24,8 @@
 extern "C" {
 #endif
 
-/* What a generated codec is made fast by; where it is not to be fast, it makes compiling slow and the code large.
- * MRPC_COMPACT says so of code that is compiled with optimization, too. */
-#if !defined(MRPC_COMPACT) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+/* What a generated codec is made fast by; where it is not to be fast, it makes compiling slow and the code large. */
+#if defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
 #define MRPC_INLINE static inline __attribute__((always_inline, unused))
 #else
 #define MRPC_INLINE static inline __attribute__((unused))
@@ -173,6 +172,26 @@ MRPC_INLINE uint64_t mrpc_copy_exact(char *to, const char *from, size_t size)
     return mrpc_pair_high(all);
 }
 
+MRPC_INLINE mrpc_pair mrpc_copy_64(char *to, const char *from)
+{
+    mrpc_pair first = mrpc_load16(from), second = mrpc_load16(from + 16), third = mrpc_load16(from + 32),
+              fourth = mrpc_load16(from + 48);
+    mrpc_store16(to, first);
+    mrpc_store16(to + 16, second);
+    mrpc_store16(to + 32, third);
+    mrpc_store16(to + 48, fourth);
+    return first | second | third | fourth;
+}
+
+/* The same for at least MRPC_SHORT bytes. */
+MRPC_OUTLINE uint64_t mrpc_copy_long(char *to, const char *from, size_t size)
+{
+    mrpc_pair all = mrpc_copy_64(to + size - 64, from + size - 64);
+    for (size_t at = 0; size - at > 64; at += 64)
+        all |= mrpc_copy_64(to + at, from + at);
+    return mrpc_pair_high(all);
+}
+
 /* Not 0 when a byte is not ASCII in a text of 1 to MRPC_SHORT - 1 bytes, padded with zero to words. */
 MRPC_INLINE uint64_t mrpc_padded_high(const char *text, size_t size)
 {
@@ -183,21 +202,6 @@ MRPC_INLINE uint64_t mrpc_padded_high(const char *text, size_t size)
     if (size >= 32)
         all |= mrpc_load16(text + 16) | mrpc_load16(last - 24);
     return mrpc_pair_high(all);
-}
-
-/* How many bytes from `text` on are ASCII, counted in blocks of 8; at most `size`. */
-MRPC_INLINE size_t mrpc_text_ascii(const uint8_t *text, size_t size)
-{
-    size_t at = 0;
-    for (; size - at >= 64; at += 64) {
-        mrpc_pair all = mrpc_load16(text + at) | mrpc_load16(text + at + 16) | mrpc_load16(text + at + 32) |
-                        mrpc_load16(text + at + 48);
-        if (mrpc_pair_high(all) != 0)
-            break;
-    }
-    while (size - at >= 8 && mrpc_word_high(mrpc_load8(text + at)) == 0)
-        at += 8;
-    return at;
 }
 
 MRPC_INLINE bool mrpc_text_between(uint8_t byte, uint8_t low, uint8_t high)
@@ -225,19 +229,104 @@ MRPC_INLINE size_t mrpc_text_sequence(const uint8_t *text, size_t room)
     return mrpc_text_between(text[1], lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) ? 4 : 0;
 }
 
+typedef uint8_t mrpc_block __attribute__((vector_size(16)));
+typedef int8_t mrpc_mask __attribute__((vector_size(16))); /* -1 in a byte: true */
+
+MRPC_INLINE mrpc_block mrpc_load_block(const char *from)
+{
+    mrpc_block block;
+    memcpy(&block, from, sizeof block);
+    return block;
+}
+
+MRPC_INLINE uint64_t mrpc_any(mrpc_mask mask)
+{
+    mrpc_pair pair = (mrpc_pair)mask;
+    return pair[0] | pair[1];
+}
+
+/* Less than 16 bytes, with zero behind them. */
+MRPC_INLINE mrpc_block mrpc_load_some(const char *from, size_t size)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    mrpc_pair pair = {0, 0};
+    if (size >= 8)
+        pair[0] = mrpc_load8(from);
+    if (size > 8)
+        pair[1] = mrpc_load8(from + size - 8) >> (8 * (16 - size));
+    else if (size > 0 && size < 8)
+        pair[0] = mrpc_load_partial(from, size);
+    return (mrpc_block)pair;
+#else
+    mrpc_block block = {0};
+    memcpy(&block, from, size);
+    return block;
+#endif
+}
+
+/* Not 0 where a byte cannot follow the three that are before it in UTF-8 (RFC 3629, section 4): `at` are 16 bytes,
+ * before1 the same text beginning one byte earlier, and so on. What a sequence lacks is missed by the byte behind it.
+ */
+MRPC_INLINE mrpc_mask mrpc_text_wrong(mrpc_block at, mrpc_block before1, mrpc_block before2, mrpc_block before3)
+{
+    mrpc_mask continues = (mrpc_mask)((at & 0xc0) == 0x80);
+    mrpc_mask must_continue =
+        (mrpc_mask)(before1 >= 0xc0) | (mrpc_mask)(before2 >= 0xe0) | (mrpc_mask)(before3 >= 0xf0);
+    mrpc_mask never = (mrpc_mask)((at & 0xfe) == 0xc0) | (mrpc_mask)(at >= 0xf5);
+    mrpc_mask too_long = ((mrpc_mask)(before1 == 0xe0) & (mrpc_mask)(at < 0xa0)) |
+                         ((mrpc_mask)(before1 == 0xf0) & (mrpc_mask)(at < 0x90));
+    mrpc_mask too_large = ((mrpc_mask)(before1 == 0xed) & (mrpc_mask)(at >= 0xa0)) |
+                          ((mrpc_mask)(before1 == 0xf4) & (mrpc_mask)(at >= 0x90));
+    return (continues ^ must_continue) | never | too_long | too_large;
+}
+
+/* The same for the first 16 bytes of a text. */
+MRPC_INLINE mrpc_mask mrpc_text_wrong_first(mrpc_block at)
+{
+    mrpc_block none = {0};
+    return mrpc_text_wrong(
+        at, __builtin_shufflevector(none, at, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30),
+        __builtin_shufflevector(none, at, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29),
+        __builtin_shufflevector(none, at, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28));
+}
+
+/* Whether a sequence has not ended where a text does. */
+MRPC_INLINE bool mrpc_text_unfinished(const char *text, size_t size)
+{
+    return (uint8_t)text[size - 1] >= 0xc0 || (size > 1 && (uint8_t)text[size - 2] >= 0xe0) ||
+           (size > 2 && (uint8_t)text[size - 3] >= 0xf0);
+}
+
+/* How many bytes from `text` on are ASCII, counted in blocks of 64; at most `size`. */
+MRPC_INLINE size_t mrpc_text_ascii(const char *text, size_t size)
+{
+    size_t at = 0;
+    while (size - at >= 64 && mrpc_pair_high(mrpc_load16(text + at) | mrpc_load16(text + at + 16) |
+                                             mrpc_load16(text + at + 32) | mrpc_load16(text + at + 48)) == 0)
+        at += 64;
+    return at;
+}
+
 /* Whether all of the text is UTF-8. */
 MRPC_OUTLINE bool mrpc_text_valid(const char *text, size_t size)
 {
-    const uint8_t *bytes = (const uint8_t *)text;
-    for (size_t at = mrpc_text_ascii(bytes, size); at < size;) {
-        size_t length = mrpc_text_sequence(bytes + at, size - at);
-        if (length == 0)
-            return false;
-        at += length;
-        if (length == 1)
-            at += mrpc_text_ascii(bytes + at, size - at);
-    }
-    return true;
+    size_t ascii = mrpc_text_ascii(text, size);
+    text += ascii;
+    size -= ascii;
+    if (size < 16)
+        return size == 0 ||
+               (!mrpc_text_unfinished(text, size) && mrpc_any(mrpc_text_wrong_first(mrpc_load_some(text, size))) == 0);
+    mrpc_mask wrong = mrpc_text_wrong_first(mrpc_load_block(text));
+    size_t at = 16;
+    for (; size - at >= 16; at += 16)
+        if (mrpc_pair_high(mrpc_load16(text + at) | mrpc_load16(text + at - 3)) != 0)
+            wrong |= mrpc_text_wrong(mrpc_load_block(text + at), mrpc_load_block(text + at - 1),
+                                     mrpc_load_block(text + at - 2), mrpc_load_block(text + at - 3));
+    size_t left = size - at;
+    if (left != 0)
+        wrong |= mrpc_text_wrong(mrpc_load_some(text + at, left), mrpc_load_some(text + at - 1, left),
+                                 mrpc_load_some(text + at - 2, left), mrpc_load_some(text + at - 3, left));
+    return mrpc_any(wrong) == 0 && !mrpc_text_unfinished(text, size);
 }
 
 /* Copies text of any size but 0, with zero after it up to MRPC_TEXT_PADDED(size); false: it is not UTF-8. */
@@ -248,7 +337,8 @@ MRPC_INLINE bool mrpc_text_copy(char *to, const char *from, size_t size)
             return true;
     } else {
         mrpc_store8(to + (size & ~(size_t)7), 0);
-        memcpy(to, from, size);
+        if (MRPC_LIKELY(mrpc_copy_long(to, from, size) == 0))
+            return true;
     }
     MRPC_SNAPSHOT_TAKEN();
     return mrpc_text_valid(to, size);
