@@ -37,13 +37,22 @@ static uint8_t *put_input(mrpc_wire_out *out, uint8_t *front, mrpc_input input, 
     return mrpc_wire_put_long(out, front, input.at, (size_t)(input.end - input.at), false, where);
 }
 
+/* Bytes that the next message of a list replaces. */
+static uint8_t *put_encoded(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const mrpc_bytes *bytes,
+                            const char *where)
+{
+    uint8_t *behind = front;
+    front = mrpc_wire_put_long(out, front, bytes->data, bytes->size, false, where);
+    return front == NULL ? NULL : mrpc_wire_put_length(out, front, tag, behind, where);
+}
+
 /* A field of a MessageSet: a group 1 { 2: number 3: bytes }. */
 static uint8_t *put_item(mrpc_wire_out *out, uint8_t *front, const mrpc_extension *extension, const mrpc_bytes *bytes)
 {
     const char *where = extension->field.name;
     front = mrpc_wire_put_tag(out, front, 1 << 3 | MRPC_WIRE_END, where);
     if (front != NULL)
-        front = mrpc_wire_put_bytes(out, front, 3 << 3 | MRPC_WIRE_BYTES, bytes, where);
+        front = put_encoded(out, front, 3 << 3 | MRPC_WIRE_BYTES, bytes, where);
     if (front != NULL)
         front = mrpc_wire_put_number(out, front, 2 << 3 | MRPC_WIRE_VARINT, &extension->field.number, MRPC_WIRE_UINT32,
                                      where);
@@ -77,7 +86,7 @@ static uint8_t *put_message(mrpc_wire_out *out, uint8_t *front, writing *w, cons
         return put_item(out, front, extension, &bytes);
     if (extension->field.type == MRPC_TYPE_GROUP)
         return put_group(out, front, extension, &bytes);
-    return mrpc_wire_put_bytes(out, front, tag_of(extension, MRPC_WIRE_BYTES), &bytes, extension->field.name);
+    return put_encoded(out, front, tag_of(extension, MRPC_WIRE_BYTES), &bytes, extension->field.name);
 }
 
 /* A number; `tag` is 0 in a packed list. */

@@ -116,7 +116,7 @@ MRPC_INLINE bool mrpc_wire_text_ascends(const mrpc_string *a, const mrpc_string 
 
 /* --- encode --- */
 
-/* Large bytes, for which there is room at `at`: they are copied when it is known where they belong. */
+/* Large bytes, for which there is room at `at`: they are copied when it is known where they belong, at the end. */
 typedef struct mrpc_wire_hole {
     uint8_t *at;
     const void *data;
@@ -311,13 +311,6 @@ MRPC_OUTLINE uint8_t *mrpc_wire_put_long(mrpc_wire_out *out, uint8_t *front, con
     if (size > mrpc_wire_room(out, front))
         return mrpc_wire_full(out, front, size, where);
     front -= size;
-    if (!text && size >= MRPC_WIRE_HOLE_MIN && out->hole_count < MRPC_WIRE_HOLES) {
-        mrpc_wire_hole *hole = &out->holes[out->hole_count++];
-        hole->at = front;
-        hole->data = data;
-        hole->size = size;
-        return front;
-    }
     if (!text || size < MRPC_SHORT)
         memcpy(front, data, size);
     else if (MRPC_LIKELY(mrpc_copy_long((char *)front, (const char *)data, size) == 0))
@@ -325,6 +318,20 @@ MRPC_OUTLINE uint8_t *mrpc_wire_put_long(mrpc_wire_out *out, uint8_t *front, con
     if (text && !mrpc_text_valid((const char *)front, size))
         return mrpc_wire_refuse(out, MRPC_EINVAL, where, "is not valid UTF-8");
     return front;
+}
+
+/* The same for bytes that stay as they are until the encoding has ended: large ones leave a hole. */
+MRPC_OUTLINE uint8_t *mrpc_wire_put_large(mrpc_wire_out *out, uint8_t *front, const void *data, size_t size,
+                                          const char *where)
+{
+    if (size < MRPC_WIRE_HOLE_MIN || data == NULL || size > mrpc_wire_room(out, front) ||
+        out->hole_count == MRPC_WIRE_HOLES)
+        return mrpc_wire_put_long(out, front, data, size, false, where);
+    mrpc_wire_hole *hole = &out->holes[out->hole_count++];
+    hole->at = front - size;
+    hole->data = data;
+    hole->size = size;
+    return hole->at;
 }
 
 /* A string or bytes, with length and tag. */
@@ -341,7 +348,8 @@ MRPC_INLINE uint8_t *mrpc_wire_put_run(mrpc_wire_out *out, uint8_t *front, uint3
         return mrpc_wire_raw_tag(front, tag);
     }
     uint8_t *behind = front;
-    front = mrpc_wire_put_long(out, front, data, size, text, where);
+    front = text ? mrpc_wire_put_long(out, front, data, size, true, where)
+                 : mrpc_wire_put_large(out, front, data, size, where);
     return front == NULL ? NULL : mrpc_wire_put_length(out, front, tag, behind, where);
 }
 
@@ -427,7 +435,7 @@ MRPC_INLINE uint8_t *mrpc_wire_put_packed(mrpc_wire_out *out, uint8_t *front, ui
     if (numbers->size == 0)
         return front;
     if (mrpc_wire_is_fixed(kind) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && numbers->size <= SIZE_MAX / 8)
-        front = mrpc_wire_put_long(out, front, numbers->data, numbers->size * mrpc_wire_width(kind), false, where);
+        front = mrpc_wire_put_large(out, front, numbers->data, numbers->size * mrpc_wire_width(kind), where);
     else
         front = mrpc_wire_put_numbers(out, front, 0, list, kind, where);
     return front == NULL ? NULL : mrpc_wire_put_length(out, front, tag, behind, where);
@@ -537,8 +545,7 @@ MRPC_INLINE uint8_t *mrpc_wire_put_entries(mrpc_wire_out *out, uint8_t *front, u
 MRPC_INLINE uint8_t *mrpc_wire_put_unknown(mrpc_wire_out *out, uint8_t *front, const mrpc_unknown *unknown,
                                            const char *where)
 {
-    return MRPC_LIKELY(unknown == NULL) ? front
-                                        : mrpc_wire_put_long(out, front, unknown->data, unknown->size, false, where);
+    return MRPC_LIKELY(unknown == NULL) ? front : mrpc_wire_put_large(out, front, unknown->data, unknown->size, where);
 }
 
 /* Moves what was written from `front` on to the beginning, and fills the holes. */

@@ -268,6 +268,30 @@ static void a_list_can_be_replaced_as_a_whole(void **state)
 
 /* --- messages and groups --- */
 
+static extensions_Plain *large_message(void *owner, char filling)
+{
+    char text[5000];
+    extensions_Plain *plain = extensions_Plain_new_in(owner);
+    memset(text, filling, sizeof text);
+    assert_int_equal(mrpc_string_set_n(plain, &plain->text, text, sizeof text), 0);
+    plain->has_text = true;
+    return plain;
+}
+
+static void large_messages_of_a_list_do_not_mix(void **state)
+{
+    (void)state;
+    extensions_Base *message = new_base();
+    extensions_Plain *plains[] = {large_message(message, 'a'), large_message(message, 'b')}, *value = NULL;
+    const extensions_Plain_list list = {.data = plains, .size = 2};
+    assert_int_equal(extensions_messages_set(message, &list), 0);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(extensions_messages_at(message, i, message, &value, NULL), 0);
+        assert_true(extensions_Plain_equal(value, plains[i]));
+    }
+    mrpc_release(message);
+}
+
 static void a_message_is_made_of_all_its_parts(void **state)
 {
     (void)state;
@@ -774,6 +798,7 @@ int main(void)
         cmocka_unit_test(lists_are_read_packed_or_not),
         cmocka_unit_test(a_packed_list_grows_in_its_field),
         cmocka_unit_test(a_list_can_be_replaced_as_a_whole),
+        cmocka_unit_test(large_messages_of_a_list_do_not_mix),
         cmocka_unit_test(a_message_is_made_of_all_its_parts),
         cmocka_unit_test(an_absent_message_is_null),
         cmocka_unit_test(a_message_that_cannot_be_read_says_why),
