@@ -172,14 +172,6 @@ static const mrpc_field *find_field(const mrpc_type *type, const char *name, siz
     return NULL;
 }
 
-static void mark_present(const mrpc_field *field, char *message)
-{
-    if (field->kind == MRPC_FIELD_ONEOF)
-        memcpy(message + field->presence, &field->number, sizeof field->number);
-    else if (field->kind == MRPC_FIELD_OPTIONAL && !mrpc_field_is_message(field))
-        *(bool *)(message + field->presence) = true;
-}
-
 static int parse_present(mrpc_json_parser *parser, const mrpc_field *field, char *message, uint32_t depth)
 {
     if (field->kind == MRPC_FIELD_LIST || field->kind == MRPC_FIELD_MAP)
@@ -188,7 +180,7 @@ static int parse_present(mrpc_json_parser *parser, const mrpc_field *field, char
         return mrpc_json_refuse(parser, MRPC_EFORMAT, "a member of its oneof is there already");
     int result = mrpc_json_parse_value(parser, field, message, message + field->offset, depth);
     if (result == 0)
-        mark_present(field, message);
+        mrpc_field_mark(field, message);
     return result;
 }
 

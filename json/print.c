@@ -108,8 +108,8 @@ static void print_map(mrpc_json_writer *out, const mrpc_field *field, const mrpc
     for (size_t i = 0; i < mrpc_any_size(map->data, map->size) && out->result == 0; i++) {
         const char *at = map->data + i * entry->size;
         mrpc_json_next(out, &first);
-        print_key(out, &entry->fields[0], mrpc_field_at(&entry->fields[0], at));
-        mrpc_json_print_value(out, &entry->fields[1], mrpc_field_at(&entry->fields[1], at), depth);
+        print_key(out, &entry->fields[0], mrpc_field_member(&entry->fields[0], at));
+        mrpc_json_print_value(out, &entry->fields[1], mrpc_field_member(&entry->fields[1], at), depth);
     }
     mrpc_json_close(out, '}', first);
 }
@@ -154,7 +154,7 @@ void mrpc_json_print_fields(mrpc_json_writer *out, const mrpc_type *type, const 
 {
     for (uint32_t i = 0; i < type->field_count && out->result == 0; i++) {
         const mrpc_field *field = &type->fields[i];
-        const char *value = mrpc_field_at(field, message);
+        const char *value = mrpc_field_member(field, message);
         if (!mrpc_field_present(field, message) && !(out->options.print_absent && is_printed_absent(field)))
             continue;
         mrpc_json_next(out, first);

@@ -9,7 +9,7 @@
 
 static const void *member(const mrpc_type *type, const void *message, unsigned index)
 {
-    return mrpc_field_at(&type->fields[index], message);
+    return mrpc_field_member(&type->fields[index], message);
 }
 
 static mrpc_bytes text_member(const mrpc_type *type, const void *message, unsigned index)

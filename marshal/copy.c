@@ -111,7 +111,7 @@ static bool copy_fields(const mrpc_type *type, void *to, const void *from, mrpc_
         if (!mrpc_field_present(field, from))
             continue;
         char *target = (char *)to + field->offset;
-        const char *source = mrpc_field_at(field, from);
+        const char *source = mrpc_field_member(field, from);
         bool many = field->kind == MRPC_FIELD_LIST || field->kind == MRPC_FIELD_MAP;
         if (!(many ? copy_list : copy_value)(field, target, source, arena, depth))
             return false;

@@ -78,7 +78,7 @@ static bool equal_fields(const mrpc_type *type, const void *a, const void *b, ui
             return false;
         if (!present)
             continue;
-        const char *left = mrpc_field_at(field, a), *right = mrpc_field_at(field, b);
+        const char *left = mrpc_field_member(field, a), *right = mrpc_field_member(field, b);
         bool many = field->kind == MRPC_FIELD_LIST || field->kind == MRPC_FIELD_MAP;
         if (many ? !equal_lists(field, left, right, depth) : !equal_values(field, left, right, depth))
             return false;

@@ -4,49 +4,9 @@
 #define MRPC_MARSHAL_EXTENSION_H
 
 #include <mrpc/extension.h>
-#include <mrpc/marshal/protobuf.h>
 
-#include "marshal/fields.h"
 #include "marshal/unknown.h"
-
-/* How a number, bool or enum is written. */
-static inline mrpc_wire_kind mrpc_extension_kind(const mrpc_extension *extension)
-{
-    switch ((mrpc_field_type)extension->field.type) {
-    case MRPC_TYPE_INT32:
-    case MRPC_TYPE_ENUM:
-        return MRPC_WIRE_INT32;
-    case MRPC_TYPE_UINT32:
-        return MRPC_WIRE_UINT32;
-    case MRPC_TYPE_SINT32:
-        return MRPC_WIRE_SINT32;
-    case MRPC_TYPE_SINT64:
-        return MRPC_WIRE_SINT64;
-    case MRPC_TYPE_BOOL:
-        return MRPC_WIRE_BOOL;
-    case MRPC_TYPE_FLOAT:
-    case MRPC_TYPE_FIXED32:
-    case MRPC_TYPE_SFIXED32:
-        return MRPC_WIRE_FIXED32;
-    case MRPC_TYPE_DOUBLE:
-    case MRPC_TYPE_FIXED64:
-    case MRPC_TYPE_SFIXED64:
-        return MRPC_WIRE_FIXED64;
-    default:
-        return MRPC_WIRE_INT64;
-    }
-}
-
-/* The wire type of one value. */
-static inline uint32_t mrpc_extension_wire(const mrpc_extension *extension)
-{
-    if (extension->field.type == MRPC_TYPE_GROUP)
-        return MRPC_WIRE_GROUP;
-    if (!mrpc_field_is_plain(&extension->field))
-        return MRPC_WIRE_BYTES;
-    mrpc_wire_kind kind = mrpc_extension_kind(extension);
-    return kind == MRPC_WIRE_FIXED64 ? MRPC_WIRE_8 : kind == MRPC_WIRE_FIXED32 ? MRPC_WIRE_4 : MRPC_WIRE_VARINT;
-}
+#include "marshal/wire.h"
 
 static inline bool mrpc_extension_is_list(const mrpc_extension *extension)
 {

@@ -24,7 +24,7 @@ bool mrpc_extension_is(const mrpc_extension *extension, mrpc_unknown_field *fiel
         return false;
     bool is_packed =
         field->wire == MRPC_WIRE_BYTES && mrpc_extension_is_list(extension) && mrpc_field_is_plain(&extension->field);
-    return is_packed || field->wire == mrpc_extension_wire(extension);
+    return is_packed || field->wire == mrpc_field_wire_type(&extension->field);
 }
 
 bool mrpc_extension_next_field(const mrpc_extension *extension, mrpc_input *in, mrpc_unknown_field *field)
@@ -45,7 +45,7 @@ static bool is_named(const mrpc_extension *extension, uint64_t number)
 /* The next number of a packed field; what is not well-formed ends it. */
 static bool next_packed(mrpc_elements *walk, uint64_t *number)
 {
-    mrpc_wire_kind kind = mrpc_extension_kind(walk->extension);
+    mrpc_wire_kind kind = mrpc_field_wire_kind(&walk->extension->field);
     mrpc_decoder decoder = {.start = walk->packed.at, .end = walk->packed.end};
     while (walk->packed.at != walk->packed.end) {
         walk->packed.at = mrpc_wire_take_value(&decoder, walk->packed.at, walk->packed.end, number, kind, "");
@@ -79,7 +79,7 @@ bool mrpc_elements_next(mrpc_elements *walk, mrpc_element *element)
 void mrpc_element_store(const mrpc_extension *extension, const mrpc_element *element, void *value)
 {
     if (mrpc_field_is_plain(&extension->field))
-        mrpc_wire_store(value, element->number, mrpc_extension_kind(extension));
+        mrpc_wire_store(value, element->number, mrpc_field_wire_kind(&extension->field));
     else
         *(mrpc_bytes *)value = (mrpc_bytes){.data = (uint8_t *)(uintptr_t)element->bytes.at,
                                             .size = (size_t)(element->bytes.end - element->bytes.at)};

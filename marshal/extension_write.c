@@ -71,14 +71,11 @@ static uint8_t *put_group(mrpc_wire_out *out, uint8_t *front, const mrpc_extensi
 static uint8_t *put_message(mrpc_wire_out *out, uint8_t *front, writing *w, const void *message)
 {
     const mrpc_extension *extension = w->extension;
-    const mrpc_codec *codec = mrpc_linked_codec(extension->field.message);
     mrpc_gather *gather = &w->message.gather;
-    if (codec == NULL)
-        return mrpc_wire_refuse(out, MRPC_ENOENT, extension->field.name, "has a type without a marshal module");
     if (message == NULL)
         return mrpc_wire_refuse(out, MRPC_EINVAL, extension->field.name, "is NULL where a message must be");
     gather->size = 0;
-    int result = codec->encode(gather, message);
+    int result = mrpc_encode_any(extension->field.message, gather, message);
     if (result != 0)
         return mrpc_wire_refuse(out, result, gather->where, gather->what);
     const mrpc_bytes bytes = {.data = (uint8_t *)gather->block, .size = gather->size};
@@ -94,9 +91,8 @@ static uint8_t *put_number(mrpc_wire_out *out, uint8_t *front, const mrpc_extens
                            const void *value)
 {
     const char *where = extension->field.name;
-    mrpc_wire_kind kind = mrpc_extension_kind(extension);
-    if ((extension->field.flags & MRPC_FIELD_CLOSED) != 0 &&
-        mrpc_enum_name(extension->field.enumeration, *(const int32_t *)value) == NULL)
+    mrpc_wire_kind kind = mrpc_field_wire_kind(&extension->field);
+    if (mrpc_field_is_unnamed(&extension->field, value))
         return mrpc_wire_unnamed(out, where);
     if (tag == 0)
         return mrpc_wire_put_tight(out, front, 0, mrpc_wire_load(value, kind), kind, where);
@@ -109,7 +105,7 @@ static uint8_t *put_value(mrpc_wire_out *out, uint8_t *front, writing *w, const 
     if (mrpc_field_is_message(&extension->field))
         return put_message(out, front, w, value);
     if (mrpc_field_is_plain(&extension->field))
-        return put_number(out, front, extension, tag_of(extension, mrpc_extension_wire(extension)), value);
+        return put_number(out, front, extension, tag_of(extension, mrpc_field_wire_type(&extension->field)), value);
     return mrpc_wire_put_bytes(out, front, tag_of(extension, MRPC_WIRE_BYTES), value, extension->field.name);
 }
 

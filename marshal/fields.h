@@ -65,7 +65,7 @@ static inline size_t mrpc_field_width(const mrpc_field *field)
 
 _Static_assert(sizeof(mrpc_string) == sizeof(mrpc_bytes), "strings and bytes are held in the same way");
 
-static inline const char *mrpc_field_at(const mrpc_field *field, const void *message)
+static inline const char *mrpc_field_member(const mrpc_field *field, const void *message)
 {
     return (const char *)message + field->offset;
 }
@@ -102,7 +102,7 @@ static inline bool mrpc_field_is_set(const mrpc_field *field, const void *value)
 /* Whether the message has the field: a list or a map that is not empty, any other as its kind says. */
 static inline bool mrpc_field_present(const mrpc_field *field, const void *message)
 {
-    const char *value = mrpc_field_at(field, message);
+    const char *value = mrpc_field_member(field, message);
     switch ((mrpc_field_kind)field->kind) {
     case MRPC_FIELD_IMPLICIT:
         return mrpc_field_is_set(field, value);
@@ -118,6 +118,25 @@ static inline bool mrpc_field_present(const mrpc_field *field, const void *messa
     }
     const mrpc_any_list *list = (const void *)value;
     return mrpc_any_size(list->data, list->size) > 0;
+}
+
+/* Whether a number may not be in the field, since its enum is closed and does not name it. */
+static inline bool mrpc_field_is_unnamed(const mrpc_field *field, const void *number)
+{
+    int32_t value;
+    if ((field->flags & MRPC_FIELD_CLOSED) == 0)
+        return false;
+    memcpy(&value, number, sizeof value);
+    return mrpc_enum_name(field->enumeration, value) == NULL;
+}
+
+/* Has the message say that it has a field which is no list. */
+static inline void mrpc_field_mark(const mrpc_field *field, void *message)
+{
+    if (field->kind == MRPC_FIELD_ONEOF)
+        memcpy((char *)message + field->presence, &field->number, sizeof field->number);
+    else if (field->kind == MRPC_FIELD_OPTIONAL && !mrpc_field_is_message(field))
+        *(bool *)((char *)message + field->presence) = true;
 }
 
 /* The strings of a message that was not constructed may be NULL; any may be NULL when it is empty. */

@@ -3,7 +3,8 @@
 libmrpc_la_SOURCES += marshal/error.c \
 	marshal/gather.c marshal/gather.h \
 	marshal/selftest.c marshal/selftest.h \
-	marshal/storage.c marshal/storage.h
+	marshal/storage.c marshal/storage.h \
+	marshal/table.h marshal/table_decode.c marshal/table_encode.c marshal/wire.h
 
 # What works on messages of any type, by their tables
 libmrpc_la_SOURCES += marshal/copy.c marshal/enum.c marshal/equal.c marshal/fields.h marshal/map.c marshal/map.h marshal/members.c \

@@ -65,7 +65,7 @@ static char *entry_at(const mrpc_type *entry, const mrpc_any_list *map, size_t i
 static int compare_at(const mrpc_type *entry, const mrpc_any_list *map, size_t index, const void *key)
 {
     const mrpc_field *field = &entry->fields[0];
-    return compare_keys(field, mrpc_field_at(field, entry_at(entry, map, index)), key);
+    return compare_keys(field, mrpc_field_member(field, entry_at(entry, map, index)), key);
 }
 
 /* How many keys come before `key`, and whether it is the next one. Keys that come in order are found at once. */
@@ -165,7 +165,7 @@ typedef struct order {
 
 static const void *key_at(const order *of, size_t index)
 {
-    return mrpc_field_at(&of->entry->fields[0], entry_at(of->entry, of->map, index));
+    return mrpc_field_member(&of->entry->fields[0], entry_at(of->entry, of->map, index));
 }
 
 static bool is_sorted(const order *of)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* storage.c - messages to bytes and back in the protobuf encoding, by the marshal module that is linked into the
- * program */
+ * program or by tables */
 #include "config.h"
 
 #include <limits.h>
@@ -11,13 +11,15 @@
 #include "heap/arena.h"
 #include "marshal/gather.h"
 #include "marshal/storage.h"
+#include "marshal/table.h"
 
 enum {
     FIRST_BLOCK_LIMIT = 1 << 20,
     ALIAS_BLOCK = 1024 /* to begin with where most of the input stays where it is */
 };
 
-const mrpc_codec *mrpc_linked_codec(const mrpc_type *type)
+/* NULL: the program has no marshal module for the type. */
+static const mrpc_codec *linked_codec(const mrpc_type *type)
 {
     const mrpc_module *module = type->file->linked;
     if (module == NULL || type->codec >= module->codec_count)
@@ -26,14 +28,23 @@ const mrpc_codec *mrpc_linked_codec(const mrpc_type *type)
     return codec->encode != NULL && codec->size == type->size ? codec : NULL;
 }
 
+int mrpc_encode_any(const mrpc_type *type, mrpc_gather *gather, const void *message)
+{
+    const mrpc_codec *codec = linked_codec(type);
+    return codec != NULL ? codec->encode(gather, message) : mrpc_table_encode(type, gather, message);
+}
+
+static int decode_any(const mrpc_type *type, mrpc_decoder *decoder, void *message)
+{
+    const mrpc_codec *codec = linked_codec(type);
+    return codec != NULL ? codec->decode(decoder, message) : mrpc_table_decode(type, decoder, message);
+}
+
 int64_t mrpc_message_encode(const mrpc_type *type, const void *message, void *buffer, size_t size)
 {
-    const mrpc_codec *codec = mrpc_linked_codec(type);
-    if (codec == NULL)
-        return MRPC_ENOENT;
     mrpc_gather_buffer work;
     mrpc_gather_buffer_init(&work, NULL, buffer, buffer != NULL ? size : 0);
-    int64_t result = codec->encode(&work.gather, message);
+    int64_t result = mrpc_encode_any(type, &work.gather, message);
     if (result == 0)
         result = (int64_t)work.gather.size;
     if (result > 0 && work.own != NULL && (uint64_t)result <= size && buffer != NULL)
@@ -43,24 +54,24 @@ int64_t mrpc_message_encode(const mrpc_type *type, const void *message, void *bu
 }
 
 /* A message in the arena, still zero; NULL: no memory. */
-static mrpc_message *zero_message(const mrpc_codec *codec, mrpc_arena *arena)
+static mrpc_message *zero_message(const mrpc_type *type, mrpc_arena *arena)
 {
-    mrpc_message *message = mrpc_arena_alloc(arena, codec->size);
+    mrpc_message *message = mrpc_arena_alloc(arena, type->size);
     if (message == NULL)
         return NULL;
-    memset(message, 0, codec->size);
+    memset(message, 0, type->size);
     message->arena = arena;
     return message;
 }
 
 /* An arena for a message that takes `size` bytes when encoded, and the message in it. */
-static mrpc_message *new_message(const mrpc_codec *codec, size_t size, mrpc_heap *heap)
+static mrpc_message *new_message(const mrpc_type *type, size_t size, mrpc_heap *heap)
 {
-    size_t first = codec->size + (size < FIRST_BLOCK_LIMIT ? size + size / 4 + 64 : FIRST_BLOCK_LIMIT);
+    size_t first = type->size + (size < FIRST_BLOCK_LIMIT ? size + size / 4 + 64 : FIRST_BLOCK_LIMIT);
     mrpc_arena *arena = mrpc_arena_new(heap, first);
     if (arena == NULL)
         return NULL;
-    mrpc_message *message = zero_message(codec, arena);
+    mrpc_message *message = zero_message(type, arena);
     if (message == NULL)
         mrpc_arena_free(arena);
     else
@@ -75,21 +86,13 @@ static int explain(const mrpc_decoder *decoder, const mrpc_type *type, int resul
                           (size_t)(decoder->end - decoder->start));
 }
 
-static int no_module(const mrpc_type *type, mrpc_error *error)
-{
-    return mrpc_error_set(
-        error, MRPC_ENOENT,
-        "cannot decode %s: the marshal module of %s is not linked into the program; add its .marshal.c", type->name,
-        type->file->name);
-}
-
 static int no_memory(const mrpc_type *type, mrpc_error *error)
 {
     return mrpc_error_set(error, MRPC_ENOMEM, "cannot decode %s: there is no memory for a message", type->name);
 }
 
-static int decode(const mrpc_codec *codec, const mrpc_type *type, const void *data, size_t size, uint32_t flags,
-                  mrpc_message *message, mrpc_error *error)
+static int decode(const mrpc_type *type, const void *data, size_t size, uint32_t flags, mrpc_message *message,
+                  mrpc_error *error)
 {
     static const uint8_t nothing[1];
     const uint8_t *start = size != 0 ? data : nothing;
@@ -100,7 +103,7 @@ static int decode(const mrpc_codec *codec, const mrpc_type *type, const void *da
                             .grow = mrpc_arena_grow,
                             .depth = MRPC_DEPTH_LIMIT,
                             .flags = flags};
-    int result = codec->decode(&decoder, message);
+    int result = decode_any(type, &decoder, message);
     return result == 0 ? 0 : explain(&decoder, type, result, error);
 }
 
@@ -108,13 +111,10 @@ static int decode(const mrpc_codec *codec, const mrpc_type *type, const void *da
 static int decode_new(const mrpc_type *type, const void *data, size_t size, size_t own, uint32_t flags, mrpc_heap *heap,
                       void **message, mrpc_error *error)
 {
-    const mrpc_codec *codec = mrpc_linked_codec(type);
-    if (codec == NULL)
-        return no_module(type, error);
-    mrpc_message *made = new_message(codec, own, heap);
+    mrpc_message *made = new_message(type, own, heap);
     if (made == NULL)
         return no_memory(type, error);
-    int result = decode(codec, type, data, size, flags, made, error);
+    int result = decode(type, data, size, flags, made, error);
     if (result == 0)
         *message = made;
     else
@@ -138,16 +138,13 @@ int mrpc_message_decode_alias(const mrpc_type *type, const void *data, size_t si
 int mrpc_message_decode_in(const mrpc_type *type, const void *data, size_t size, void *owner, void **message,
                            mrpc_error *error)
 {
-    const mrpc_codec *codec = mrpc_linked_codec(type);
     mrpc_arena *arena = ((mrpc_message *)owner)->arena;
-    if (codec == NULL)
-        return no_module(type, error);
     if (arena == NULL)
         return mrpc_error_set(error, MRPC_EINVAL, "cannot decode %s: the owner has no arena", type->name);
-    mrpc_message *made = zero_message(codec, arena);
+    mrpc_message *made = zero_message(type, arena);
     if (made == NULL)
         return no_memory(type, error);
-    int result = decode(codec, type, data, size, 0, made, error);
+    int result = decode(type, data, size, 0, made, error);
     if (result == 0)
         *message = made;
     return result;

@@ -5,8 +5,8 @@
 
 #include <mrpc/marshal.h>
 
-/* The codec of a type; NULL: the program has no marshal module for it. */
-const mrpc_codec *mrpc_linked_codec(const mrpc_type *type);
+/* By the codec that is linked into the program, or by the tables of the type. As mrpc_codec.encode. */
+MRPC_MUST_CHECK int mrpc_encode_any(const mrpc_type *type, mrpc_gather *gather, const void *message);
 
 /* As mrpc_message_decode(), in the arena of another message. MRPC_EINVAL: that has none. On failure *message is left
  * alone; what was taken from the arena stays taken. */

@@ -117,27 +117,23 @@ static void write_name(const schema_field *field, output *out)
 
 static void write_flags(const schema_field *field, output *out)
 {
+    const struct {
+        const char *name;
+        bool is_set;
+    } flags[] = {
+        {"MRPC_FIELD_PACKED", field->packed},
+        {"MRPC_FIELD_REQUIRED", field->presence == PRESENCE_REQUIRED},
+        {"MRPC_FIELD_CLOSED", schema_is_closed(field)},
+        {"MRPC_FIELD_IN_SET", field->parent->is_message_set},
+        {"MRPC_FIELD_JSON_NAME", has_json_name(field)},
+        {"MRPC_FIELD_RAW", field->type == MRPC_TYPE_STRING && !schema_checks_text(field)},
+    };
     const char *before = "";
-    if (field->packed) {
-        output_text(out, "MRPC_FIELD_PACKED");
-        before = " | ";
-    }
-    if (field->presence == PRESENCE_REQUIRED) {
-        output_printf(out, "%sMRPC_FIELD_REQUIRED", before);
-        before = " | ";
-    }
-    if (schema_is_closed(field)) {
-        output_printf(out, "%sMRPC_FIELD_CLOSED", before);
-        before = " | ";
-    }
-    if (field->parent->is_message_set) {
-        output_printf(out, "%sMRPC_FIELD_IN_SET", before);
-        before = " | ";
-    }
-    if (has_json_name(field)) {
-        output_printf(out, "%sMRPC_FIELD_JSON_NAME", before);
-        before = " | ";
-    }
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (flags[i].is_set) {
+            output_printf(out, "%s%s", before, flags[i].name);
+            before = " | ";
+        }
     output_text(out, *before == '\0' ? "0" : "");
 }
 

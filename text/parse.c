@@ -170,14 +170,6 @@ static int check_first(mrpc_text_parser *parser, const mrpc_field *field, const 
     return 0;
 }
 
-static void mark_present(const mrpc_field *field, char *message)
-{
-    if (field->kind == MRPC_FIELD_ONEOF)
-        memcpy(message + field->presence, &field->number, sizeof field->number);
-    else if (field->kind == MRPC_FIELD_OPTIONAL && !mrpc_field_is_message(field))
-        *(bool *)(message + field->presence) = true;
-}
-
 static int parse_field(mrpc_text_parser *parser, const mrpc_field *field, char *message, uint32_t depth)
 {
     bool is_list = field->kind == MRPC_FIELD_LIST || field->kind == MRPC_FIELD_MAP;
@@ -191,7 +183,7 @@ static int parse_field(mrpc_text_parser *parser, const mrpc_field *field, char *
         return mrpc_text_parse_list(parser, field, message, message + field->offset, depth);
     result = mrpc_text_parse_value(parser, field, message, message + field->offset, depth);
     if (result == 0)
-        mark_present(field, message);
+        mrpc_field_mark(field, message);
     return result;
 }
 

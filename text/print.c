@@ -257,7 +257,7 @@ static void print_fields(struct mrpc_printer *out, const mrpc_type *type, const 
 {
     for (uint32_t i = 0; i < type->field_count; i++) {
         const mrpc_field *field = &type->fields[i];
-        const char *value = mrpc_field_at(field, message);
+        const char *value = mrpc_field_member(field, message);
         if (!all && !mrpc_field_present(field, message))
             continue;
         if (field->kind != MRPC_FIELD_LIST && field->kind != MRPC_FIELD_MAP) {

@@ -132,6 +132,7 @@ typedef struct mrpc_field {
 #define MRPC_FIELD_CLOSED 4u     /* only numbers that the enum names can be in the field */
 #define MRPC_FIELD_JSON_NAME 16u /* behind the NUL of `name` stands the name that the option json_name gave */
 #define MRPC_FIELD_IN_SET 8u     /* an extension of a message with the option message_set_wire_format */
+#define MRPC_FIELD_RAW 32u       /* a string of proto2, which need not be UTF-8 */
 
 /* Says which schema and which memory layout a type has, all types that it reaches included. XXH3 of a canonical
  * text, see docs/PROTOCOL.md. layout is 0 where the native encoding cannot be used (another byte order, another
@@ -277,13 +278,13 @@ MRPC_API bool mrpc_enum_number(const mrpc_enum *enumeration, const char *name, i
 /* --- the protobuf encoding, for storage; see also marshal.h --- */
 
 /* The size of the message in the protobuf encoding and, when it is at most `size`, the bytes in `buffer`. Uses the
- * marshal module that is linked into the program. Negative MRPC_E…: ENOENT (no module linked), ELIMIT, ENOMEM, EINVAL
- * (nesting too deep). */
+ * marshal module that is linked into the program or, several times slower, the tables of the type. Negative MRPC_E…:
+ * ELIMIT, ENOMEM, EINVAL (nesting too deep, text that is not UTF-8, a required field without value). */
 MRPC_API MRPC_MUST_CHECK int64_t mrpc_message_encode(const mrpc_type *type, const void *message, void *buffer,
                                                      size_t size);
 
 /* A message from bytes in the protobuf encoding, in an arena of its own over `heap` (or malloc). Errors: EFORMAT (with
- * the offset and the field in *error), ENOMEM, ENOENT. */
+ * the offset and the field in *error), ENOMEM. */
 MRPC_API MRPC_MUST_CHECK int mrpc_message_decode(const mrpc_type *type, const void *data, size_t size, mrpc_heap *heap,
                                                  void **message, mrpc_error *error);
 

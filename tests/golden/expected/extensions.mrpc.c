@@ -47,7 +47,7 @@ static const mrpc_field golden_extensions_Base_fields[] = {
     {"middle", 20, offsetof(golden_extensions_Base, middle), offsetof(golden_extensions_Base, has_middle),
      MRPC_TYPE_INT32, MRPC_FIELD_OPTIONAL, 0, NULL, NULL},
     {"last", 40, offsetof(golden_extensions_Base, last), offsetof(golden_extensions_Base, has_last),
-     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, 0, NULL, NULL},
+     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, MRPC_FIELD_RAW, NULL, NULL},
 };
 
 const mrpc_type golden_extensions_Base_type = {
@@ -117,7 +117,7 @@ static const mrpc_string golden_extensions_label_absent = {
 const mrpc_extension golden_extensions_label = {
     sizeof(mrpc_extension),
     {"golden.extensions.label", 11, 0, 0,
-     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, 0, NULL, NULL},
+     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, MRPC_FIELD_RAW, NULL, NULL},
     &golden_extensions_Base_type, &mrpc_file_extensions, &golden_extensions_label_absent,
 };
 
@@ -160,7 +160,7 @@ const mrpc_extension golden_extensions_deltas = {
 const mrpc_extension golden_extensions_names = {
     sizeof(mrpc_extension),
     {"golden.extensions.names", 1001, 0, 0,
-     MRPC_TYPE_STRING, MRPC_FIELD_LIST, 0, NULL, NULL},
+     MRPC_TYPE_STRING, MRPC_FIELD_LIST, MRPC_FIELD_RAW, NULL, NULL},
     &golden_extensions_Base_type, &mrpc_file_extensions, NULL,
 };
 
@@ -202,7 +202,7 @@ const mrpc_extension golden_extensions_int = {
 const mrpc_extension golden_extensions_unit = {
     sizeof(mrpc_extension),
     {"golden.extensions.unit", 50010, 0, 0,
-     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, 0, NULL, NULL},
+     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, MRPC_FIELD_RAW, NULL, NULL},
     &google_protobuf_FieldOptions_type, &mrpc_file_extensions, NULL,
 };
 

@@ -167,7 +167,7 @@ static const mrpc_field golden_proto2_Presence_fields[] = {
     {"id", 1, offsetof(golden_proto2_Presence, id), offsetof(golden_proto2_Presence, has_id),
      MRPC_TYPE_INT32, MRPC_FIELD_OPTIONAL, MRPC_FIELD_REQUIRED, NULL, NULL},
     {"name", 2, offsetof(golden_proto2_Presence, name), offsetof(golden_proto2_Presence, has_name),
-     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, 0, NULL, NULL},
+     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, MRPC_FIELD_RAW, NULL, NULL},
     {"loose", 3, offsetof(golden_proto2_Presence, loose), 0,
      MRPC_TYPE_INT32, MRPC_FIELD_LIST, 0, NULL, NULL},
     {"tight", 4, offsetof(golden_proto2_Presence, tight), 0,
@@ -207,7 +207,7 @@ const mrpc_type golden_proto2_Presence_Part_type = {
 
 static const mrpc_field golden_proto2_Presence_by_name_entry_fields[] = {
     {"key", 1, offsetof(golden_proto2_Presence_by_name_entry, key), 0,
-     MRPC_TYPE_STRING, MRPC_FIELD_IMPLICIT, 0, NULL, NULL},
+     MRPC_TYPE_STRING, MRPC_FIELD_IMPLICIT, MRPC_FIELD_RAW, NULL, NULL},
     {"value", 2, offsetof(golden_proto2_Presence_by_name_entry, value), 0,
      MRPC_TYPE_ENUM, MRPC_FIELD_IMPLICIT, MRPC_FIELD_CLOSED, NULL, &golden_proto2_Level_enum},
 };
@@ -259,7 +259,7 @@ static const mrpc_field golden_proto2_Defaults_fields[] = {
     {"bool", 13, offsetof(golden_proto2_Defaults, bool_), offsetof(golden_proto2_Defaults, has_bool_),
      MRPC_TYPE_BOOL, MRPC_FIELD_OPTIONAL, 0, NULL, NULL},
     {"string", 14, offsetof(golden_proto2_Defaults, string), offsetof(golden_proto2_Defaults, has_string),
-     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, 0, NULL, NULL},
+     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, MRPC_FIELD_RAW, NULL, NULL},
     {"bytes", 15, offsetof(golden_proto2_Defaults, bytes), offsetof(golden_proto2_Defaults, has_bytes),
      MRPC_TYPE_BYTES, MRPC_FIELD_OPTIONAL, 0, NULL, NULL},
     {"direction", 16, offsetof(golden_proto2_Defaults, direction), offsetof(golden_proto2_Defaults, has_direction),
@@ -281,15 +281,15 @@ static const mrpc_field golden_proto2_Defaults_fields[] = {
     {"smallest", 24, offsetof(golden_proto2_Defaults, smallest), offsetof(golden_proto2_Defaults, has_smallest),
      MRPC_TYPE_DOUBLE, MRPC_FIELD_OPTIONAL, 0, NULL, NULL},
     {"empty", 25, offsetof(golden_proto2_Defaults, empty), offsetof(golden_proto2_Defaults, has_empty),
-     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, 0, NULL, NULL},
+     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, MRPC_FIELD_RAW, NULL, NULL},
     {"no_bytes", 26, offsetof(golden_proto2_Defaults, no_bytes), offsetof(golden_proto2_Defaults, has_no_bytes),
      MRPC_TYPE_BYTES, MRPC_FIELD_OPTIONAL, 0, NULL, NULL},
     {"must", 27, offsetof(golden_proto2_Defaults, must), offsetof(golden_proto2_Defaults, has_must),
-     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, MRPC_FIELD_REQUIRED, NULL, NULL},
+     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, MRPC_FIELD_REQUIRED | MRPC_FIELD_RAW, NULL, NULL},
     {"number", 28, offsetof(golden_proto2_Defaults, choice.number), offsetof(golden_proto2_Defaults, choice_case),
      MRPC_TYPE_INT32, MRPC_FIELD_ONEOF, 0, NULL, NULL},
     {"text", 29, offsetof(golden_proto2_Defaults, choice.text), offsetof(golden_proto2_Defaults, choice_case),
-     MRPC_TYPE_STRING, MRPC_FIELD_ONEOF, 0, NULL, NULL},
+     MRPC_TYPE_STRING, MRPC_FIELD_ONEOF, MRPC_FIELD_RAW, NULL, NULL},
     {"yes", 30, offsetof(golden_proto2_Defaults, choice.yes), offsetof(golden_proto2_Defaults, choice_case),
      MRPC_TYPE_BOOL, MRPC_FIELD_ONEOF, 0, NULL, NULL},
     {"far", 31, offsetof(golden_proto2_Defaults, choice.far), offsetof(golden_proto2_Defaults, choice_case),
@@ -342,7 +342,7 @@ const mrpc_type golden_proto2_Groups_Single_type = {
 
 static const mrpc_field golden_proto2_Groups_Single_Inner_fields[] = {
     {"text", 1, offsetof(golden_proto2_Groups_Single_Inner, text), offsetof(golden_proto2_Groups_Single_Inner, has_text),
-     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, MRPC_FIELD_REQUIRED, NULL, NULL},
+     MRPC_TYPE_STRING, MRPC_FIELD_OPTIONAL, MRPC_FIELD_REQUIRED | MRPC_FIELD_RAW, NULL, NULL},
 };
 
 const mrpc_type golden_proto2_Groups_Single_Inner_type = {

@@ -12,6 +12,7 @@
 #include "everything.mrpc.h"
 #include "everything2.mrpc.h"
 #include "marshal/gather.h"
+#include "marshal/table.h"
 #include "tests/unit/marshal/codec_help.h"
 #include "tests/unit/marshal/random_message.h"
 
@@ -130,6 +131,67 @@ static void protobuf_round_trip_gives_an_equal_message(void **state)
 {
     (void)state;
     with_messages(ROUNDS, try_protobuf);
+}
+
+/* --- by tables --- */
+
+static void *decode_by_table(const mrpc_type *type, const test_bytes *bytes)
+{
+    mrpc_message *message = mrpc_message_new(type, NULL);
+    const uint8_t *start = (const uint8_t *)bytes->data;
+    mrpc_decoder decoder = {.start = start,
+                            .cursor = start,
+                            .end = start + bytes->size,
+                            .arena = message->arena,
+                            .grow = mrpc_arena_grow,
+                            .depth = MRPC_DEPTH_LIMIT};
+    if (mrpc_table_decode(type, &decoder, message) == 0)
+        return message;
+    mrpc_release(message);
+    return NULL;
+}
+
+/* Both refuse the bytes, or both make the same message of them. */
+static void assert_decoded_alike(const mrpc_type *type, const test_bytes *bytes)
+{
+    test_reason reason;
+    void *generated = test_decode(type, bytes->data, bytes->size, &reason), *table = decode_by_table(type, bytes);
+    if ((generated == NULL) != (table == NULL))
+        fail_msg("%s: only one refuses it; generated code: %s %s", type->name, reason.where, reason.what);
+    if (generated != NULL && !mrpc_message_equal(type, generated, table)) {
+        static char texts[2][10000];
+        mrpc_message_text(type, generated, texts[0], sizeof texts[0]);
+        mrpc_message_text(type, table, texts[1], sizeof texts[1]);
+        fail_msg("%s: generated code makes\n%s\ntables make\n%s", type->name, texts[0], texts[1]);
+    }
+    mrpc_release(generated);
+    mrpc_release(table);
+}
+
+static void try_tables(random_source *source, const mrpc_type *type, void *message)
+{
+    mrpc_gather_buffer buffer;
+    mrpc_gather_buffer_init(&buffer, NULL, NULL, 0);
+    test_bytes bytes = test_encode(type, message, NULL);
+    assert_int_equal(mrpc_table_encode(type, &buffer.gather, message), 0);
+    assert_int_equal(buffer.gather.size, bytes.size);
+    assert_true(bytes.size == 0 || memcmp(buffer.gather.block, bytes.data, bytes.size) == 0);
+    mrpc_gather_buffer_free(&buffer);
+    assert_decoded_alike(type, &bytes);
+    for (unsigned i = 0; i < DAMAGED_ROUNDS && bytes.size > 0; i++) {
+        char *damaged = &bytes.data[random_below(source, bytes.size)], before = *damaged;
+        *damaged =
+            random_below(source, 2) == 0 ? (char)random_next(source) : (char)(before ^ 1 << random_below(source, 8));
+        assert_decoded_alike(type, &bytes);
+        *damaged = before;
+    }
+    test_bytes_free(&bytes);
+}
+
+static void tables_do_what_generated_code_does(void **state)
+{
+    (void)state;
+    with_messages(ROUNDS, try_tables);
 }
 
 /* The message that is in the block encodes to the same bytes as the one that it was made from. */
@@ -278,6 +340,7 @@ int main(void)
         cmocka_unit_test(large_fields_are_referenced_and_come_back_equal),
         cmocka_unit_test(protobuf_round_trip_gives_an_equal_message),
         cmocka_unit_test(received_message_can_be_encoded),
+        cmocka_unit_test(tables_do_what_generated_code_does),
         cmocka_unit_test(storage_functions_write_and_read_the_same),
         cmocka_unit_test(input_that_is_cut_off_is_refused),
         cmocka_unit_test(changed_input_is_refused_or_a_proper_message),

@@ -8,7 +8,7 @@
 const mrpc_extension golden_dep_unit = {
     sizeof(mrpc_extension),
     {"golden.dep.unit", 50000, 0, 0,
-     MRPC_TYPE_STRING, MRPC_FIELD_IMPLICIT, 0, NULL, NULL},
+     MRPC_TYPE_STRING, MRPC_FIELD_IMPLICIT, MRPC_FIELD_RAW, NULL, NULL},
     &google_protobuf_FieldOptions_type, &mrpc_file_dep_2foptions, NULL,
 };
 
