@@ -11,6 +11,8 @@ mrpcinclude_HEADERS += \
 	include/mrpc/message.h \
 	include/mrpc/mrpc.h \
 	include/mrpc/queue.h \
+	include/mrpc/reflect.h \
+	include/mrpc/reflect.h \
 	include/mrpc/runtime.h \
 	include/mrpc/server.h \
 	include/mrpc/service.h \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* known.c - which types have a form of their own, and where types are found by name */
+/* known.c - which types have a form of their own */
 #include "config.h"
 
 #include "json/known.h"
@@ -41,28 +41,4 @@ mrpc_json_known mrpc_json_known_of(const mrpc_type *type)
 bool mrpc_json_is_null_enum(const mrpc_field *field)
 {
     return field->type == MRPC_TYPE_ENUM && strcmp(field->enumeration->name, "google.protobuf.NullValue") == 0;
-}
-
-static const mrpc_type *find_in_file(const mrpc_file *file, const char *name)
-{
-    for (uint32_t i = 0; file != NULL && i < file->type_count; i++)
-        if (strcmp(file->types[i]->name, name) == 0)
-            return file->types[i];
-    return NULL;
-}
-
-static const mrpc_type *find_in_file_and_imports(const mrpc_file *file, const char *name)
-{
-    const mrpc_type *found = find_in_file(file, name);
-    for (size_t i = 0; file != NULL && found == NULL && i < file->dependency_count; i++)
-        found = find_in_file(file->dependencies[i], name);
-    return found;
-}
-
-const mrpc_type *mrpc_json_find_type(const mrpc_file *file, const mrpc_registry *registry, const char *name)
-{
-    const mrpc_type *found = find_in_file_and_imports(file, name);
-    for (size_t i = 0; registry != NULL && found == NULL && i < registry->file_count; i++)
-        found = find_in_file_and_imports(registry->files[i], name);
-    return found;
 }

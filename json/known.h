@@ -35,9 +35,6 @@ enum {
     JSON_LIST_VALUE = 5
 };
 
-/* The type with that name in a file, in those that it imports, or in those of a registry; NULL: there is none. */
-const mrpc_type *mrpc_json_find_type(const mrpc_file *file, const mrpc_registry *registry, const char *name);
-
 /* --- names.c --- */
 
 /* The name of a field in JSON: writes at most `size` bytes with the NUL (of 0: none) and returns its length. */

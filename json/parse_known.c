@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "json/parser.h"
+#include "marshal/extension.h"
 
 static void *member(const mrpc_type *type, void *message, unsigned index)
 {
@@ -190,7 +191,7 @@ static int parse_any(mrpc_json_parser *parser, const mrpc_type *any, void *messa
         return mrpc_json_expect(parser, '}');
     }
     const char *slash = url.size > 0 ? memrchr(url.data, '/', url.size) : NULL;
-    const mrpc_type *type = slash != NULL ? mrpc_json_find_type(parser->file, parser->registry, slash + 1) : NULL;
+    const mrpc_type *type = slash != NULL ? mrpc_find_message_type(parser->file, parser->registry, slash + 1) : NULL;
     if (type == NULL)
         return mrpc_json_refuse(parser, MRPC_EFORMAT,
                                 url.size == 0 ? "\"@type\" is expected, with the type's URL%s"

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "json/writer.h"
+#include "marshal/extension.h"
 
 static const void *member(const mrpc_type *type, const void *message, unsigned index)
 {
@@ -108,7 +109,7 @@ static void print_any(mrpc_json_writer *out, const mrpc_type *any, const void *m
     }
     if (slash != NULL && (size_t)(end - slash - 1) < sizeof name)
         memcpy(name, slash + 1, (size_t)(end - slash - 1));
-    const mrpc_type *type = mrpc_json_find_type(out->file, out->options.registry, name);
+    const mrpc_type *type = mrpc_find_message_type(out->file, out->options.registry, name);
     if (type == NULL || depth == 0) {
         mrpc_json_fail(out, MRPC_EFORMAT,
                        type == NULL ? "an Any has a type that is not known: %s" : "nested too deeply: %s", name);

@@ -45,11 +45,3 @@ const google_protobuf_DescriptorProto *mrpc_type_descriptor(const mrpc_type *typ
     }
     return name == NULL ? found : NULL;
 }
-
-const mrpc_type *mrpc_file_find_type(const mrpc_file *file, const char *full_name)
-{
-    for (uint32_t i = 0; i < file->type_count; i++)
-        if (strcmp(file->types[i]->name, full_name) == 0)
-            return file->types[i];
-    return NULL;
-}

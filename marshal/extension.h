@@ -18,6 +18,10 @@ static inline bool mrpc_extension_is_list(const mrpc_extension *extension)
  * https://github.com/protocolbuffers/protobuf/blob/main/src/google/protobuf/descriptor.h) */
 const char *mrpc_extension_name(const mrpc_extension *extension);
 
+/* The message type with that name in a file (NULL: none), in those that it imports, or in those of a registry; NULL:
+ * there is none. */
+const mrpc_type *mrpc_find_message_type(const mrpc_file *file, const mrpc_registry *registry, const char *name);
+
 /* Takes the next field that is the extension, or a part of it; of a list, packed or not. False: there is none. */
 bool mrpc_extension_next_field(const mrpc_extension *extension, mrpc_input *in, mrpc_unknown_field *field);
 

@@ -77,3 +77,23 @@ const mrpc_extension *mrpc_registry_find_name(const mrpc_registry *registry, con
         found = mrpc_file_find_extension_name(registry->files[i], full_name);
     return found;
 }
+
+/* --- messages by name --- */
+
+/* `file` may be NULL. */
+static const mrpc_type *find_in_file_and_imports(const mrpc_file *file, const char *name)
+{
+    const mrpc_type *found = file != NULL ? mrpc_file_find_type(file, name) : NULL;
+    for (size_t i = 0; file != NULL && found == NULL && i < file->dependency_count; i++)
+        if (file->dependencies[i] != NULL)
+            found = mrpc_file_find_type(file->dependencies[i], name);
+    return found;
+}
+
+const mrpc_type *mrpc_find_message_type(const mrpc_file *file, const mrpc_registry *registry, const char *name)
+{
+    const mrpc_type *found = find_in_file_and_imports(file, name);
+    for (size_t i = 0; registry != NULL && found == NULL && i < registry->file_count; i++)
+        found = find_in_file_and_imports(registry->files[i], name);
+    return found;
+}

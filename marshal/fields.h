@@ -23,6 +23,12 @@ static inline bool mrpc_field_is_message(const mrpc_field *field)
     return field->type == MRPC_TYPE_MESSAGE || field->type == MRPC_TYPE_GROUP;
 }
 
+/* Whether it is the type of a map's entries, which have no head as messages have. */
+static inline bool mrpc_type_is_entry(const mrpc_type *type)
+{
+    return type->field_count > 0 && (type->fields[0].offset == 0 || type->fields[type->field_count - 1].offset == 0);
+}
+
 /* Whether a value is nothing but its bytes in the struct: a number, a bool or an enum. */
 static inline bool mrpc_field_is_plain(const mrpc_field *field)
 {

@@ -62,3 +62,11 @@ void mrpc_release(const void *message)
     if (root == NULL || root == message)
         mrpc_arena_free(arena);
 }
+
+const mrpc_type *mrpc_file_find_type(const mrpc_file *file, const char *full_name)
+{
+    for (uint32_t i = 0; i < file->type_count; i++)
+        if (strcmp(file->types[i]->name, full_name) == 0)
+            return mrpc_type_is_entry(file->types[i]) ? NULL : file->types[i];
+    return NULL;
+}

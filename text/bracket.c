@@ -48,30 +48,6 @@ static int take_name(mrpc_text_parser *parser, char *name)
 
 /* --- the message in an Any --- */
 
-static const mrpc_type *find_in_file(const mrpc_file *file, const char *name)
-{
-    for (uint32_t i = 0; file != NULL && i < file->type_count; i++)
-        if (strcmp(file->types[i]->name, name) == 0)
-            return file->types[i];
-    return NULL;
-}
-
-static const mrpc_type *find_in_file_and_imports(const mrpc_file *file, const char *name)
-{
-    const mrpc_type *found = find_in_file(file, name);
-    for (size_t i = 0; file != NULL && found == NULL && i < file->dependency_count; i++)
-        found = find_in_file(file->dependencies[i], name);
-    return found;
-}
-
-static const mrpc_type *find_type(const mrpc_text_parser *parser, const char *name)
-{
-    const mrpc_type *found = find_in_file_and_imports(parser->file, name);
-    for (size_t i = 0; parser->registry != NULL && found == NULL && i < parser->registry->file_count; i++)
-        found = find_in_file_and_imports(parser->registry->files[i], name);
-    return found;
-}
-
 static int encode_into(mrpc_text_parser *parser, const mrpc_type *type, const void *message, void *any,
                        mrpc_bytes *bytes)
 {
@@ -86,7 +62,7 @@ static int encode_into(mrpc_text_parser *parser, const mrpc_type *type, const vo
 static int parse_any(mrpc_text_parser *parser, const mrpc_type *any, void *message, const char *url, uint32_t depth)
 {
     const mrpc_field *name = &any->fields[0], *bytes = &any->fields[1]; /* type_url and value */
-    const mrpc_type *type = find_type(parser, strrchr(url, '/') + 1);
+    const mrpc_type *type = mrpc_find_message_type(parser->file, parser->registry, strrchr(url, '/') + 1);
     char close;
     if (mrpc_field_present(name, message) || mrpc_field_present(bytes, message))
         return mrpc_text_refuse(parser, MRPC_EFORMAT, "the Any has a message already");

@@ -30,10 +30,6 @@ MRPC_API MRPC_MUST_CHECK int mrpc_file_descriptor(const mrpc_file *file, mrpc_he
 MRPC_API const google_protobuf_DescriptorProto *
 mrpc_type_descriptor(const mrpc_type *type, const google_protobuf_FileDescriptorProto *descriptor);
 
-/* The type of a file with that full name, "package.Outer.Inner"; NULL when the file itself has none, whatever its
- * imports have (mrpc_file.dependencies). */
-MRPC_API const mrpc_type *mrpc_file_find_type(const mrpc_file *file, const char *full_name);
-
 #ifdef __cplusplus
 }
 #endif

@@ -192,6 +192,10 @@ struct mrpc_file {
     size_t extension_count;
 };
 
+/* The message of a file with that full name, "package.Outer.Inner"; NULL when the file itself has none, whatever its
+ * imports have (mrpc_file.dependencies). Entries of maps are no messages. */
+MRPC_API const mrpc_type *mrpc_file_find_type(const mrpc_file *file, const char *full_name);
+
 /* --- messages --- */
 
 /* A zeroed message with strings set to "", in an arena of its own over `heap` (NULL: over malloc). NULL: no memory.

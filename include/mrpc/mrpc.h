@@ -11,6 +11,7 @@
 #include <mrpc/json.h>
 #include <mrpc/message.h>
 #include <mrpc/queue.h>
+#include <mrpc/reflect.h>
 #include <mrpc/runtime.h>
 #include <mrpc/server.h>
 #include <mrpc/service.h>

@@ -83,4 +83,12 @@ tests_unit_marshal_test_protobuf_LDADD = $(TEST_LDADD)
 tests_unit_marshal_test_round_trip_SOURCES = tests/unit/marshal/test_round_trip.c $(CODEC_HELP)
 nodist_tests_unit_marshal_test_round_trip_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_round_trip_LDADD = $(TEST_LDADD)
+
+# reflect/
+check_PROGRAMS += tests/unit/reflect/test_reflect
+TESTS += tests/unit/reflect/test_reflect
+tests_unit_reflect_test_reflect_SOURCES = tests/unit/reflect/test_reflect.c $(CODEC_HELP) $(FAILING_ALLOC_FILES)
+nodist_tests_unit_reflect_test_reflect_SOURCES = $(EVERYTHING_FILES) $(EXTENSION_FILES)
+tests_unit_reflect_test_reflect_LDADD = $(TEST_LDADD)
+tests_unit_reflect_test_reflect_LDFLAGS = $(WRAP_ALLOCATIONS)
 endif
