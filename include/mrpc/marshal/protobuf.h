@@ -948,6 +948,8 @@ MRPC_INLINE const uint8_t *mrpc_wire_add_packed(mrpc_decoder *decoder, const uin
     if (mrpc_wire_is_fixed(kind) && MRPC_UNLIKELY((size_t)(behind - at) % width != 0))
         return mrpc_wire_wrong(decoder, at, where, "has a length that is no multiple of its elements");
     size_t count = mrpc_wire_is_fixed(kind) ? (size_t)(behind - at) / width : mrpc_wire_count_varints(at, behind);
+    if (MRPC_UNLIKELY(count == 0))
+        return mrpc_wire_wrong(decoder, at, where, "has a varint that is cut off or too long");
     if (count > list->capacity - list->size && !mrpc_wire_list_grow(decoder, list, width, count))
         return mrpc_wire_no_memory(decoder, at, where);
     char *to = (char *)list->data + list->size * width;

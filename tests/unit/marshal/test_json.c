@@ -259,6 +259,8 @@ static void errors_say_where_and_why(void **state)
          "line 1, column 1: a google.protobuf.Duration is expected that is not out of range"},
         {&google_protobuf_FieldMask_type, "\"foo_bar\"", "line 1, column 1: paths in lowerCamelCase are expected"},
         {&google_protobuf_Any_type, "{\"a\":1}", "line 1, column 1: \"@type\" is expected, with the type's URL"},
+        {&google_protobuf_Any_type, "{\"@type\":\"a/everything.Maps.Int32sEntry\",\"key\":1,\"value\":2}",
+         "line 1, column 1: no message type a/everything.Maps.Int32sEntry is known"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

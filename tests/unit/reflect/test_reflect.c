@@ -244,7 +244,7 @@ static void extensions_have_names(void **state)
     value = mrpc_message_new_in(plain->field.message, message);
     assert_int_equal(mrpc_field_set(mrpc_type_find_field_name(plain->field.message, "number"), value, &seven), 0);
     assert_int_equal(mrpc_extension_set(plain, message, value), 0);
-    mrpc_text_options options = {.registry = &registry};
+    mrpc_text_options options = {.size = sizeof options, .registry = &registry};
     mrpc_message_text_with(type, message, &options, texts[0], TEXT_SIZE);
     assert_string_equal(texts[0], "[extensions.low]: 7\n[extensions.a_message] {\n  number: 7\n}\n");
     mrpc_release(message);
