@@ -2,7 +2,7 @@
 # tests/golden/ - what protoc-gen-mrpc makes of schemas, good and bad
 EXTRA_DIST += tests/golden/generate.sh tests/golden/tables.c tests/golden/protos tests/golden/expected tests/golden/bad
 golden_tests = tests/golden/golden.sh tests/golden/bad.sh tests/golden/options.sh tests/golden/compile.sh tests/golden/fingerprint.sh tests/golden/real.sh \
-	tests/golden/failing.sh tests/golden/large.sh
+	tests/golden/corpus.sh tests/golden/failing.sh tests/golden/large.sh
 dist_check_SCRIPTS += $(golden_tests)
 if HAVE_PROTOC
 TESTS += $(golden_tests)
