@@ -12,7 +12,6 @@ mrpcinclude_HEADERS += \
 	include/mrpc/mrpc.h \
 	include/mrpc/queue.h \
 	include/mrpc/reflect.h \
-	include/mrpc/reflect.h \
 	include/mrpc/runtime.h \
 	include/mrpc/server.h \
 	include/mrpc/service.h \

@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # marshal/ - what it adds to the build; Makefile.am says how.
-libmrpc_la_SOURCES += marshal/error.c \
+proto_sources += marshal/error.c \
 	marshal/gather.c marshal/gather.h \
 	marshal/selftest.c marshal/selftest.h \
 	marshal/storage.c marshal/storage.h \
 	marshal/table.h marshal/table_decode.c marshal/table_encode.c marshal/wire.h
 
 # What works on messages of any type, by their tables
-libmrpc_la_SOURCES += marshal/copy.c marshal/enum.c marshal/equal.c marshal/fields.h marshal/map.c marshal/map.h marshal/members.c \
+proto_sources += marshal/copy.c marshal/enum.c marshal/equal.c marshal/fields.h marshal/map.c marshal/map.h marshal/members.c \
 	marshal/message.c
 
 # Extensions, which are among the unknown fields of messages
-libmrpc_la_SOURCES += marshal/extension.h marshal/extension_find.c marshal/extension_read.c marshal/extension_write.c \
+proto_sources += marshal/extension.h marshal/extension_find.c marshal/extension_read.c marshal/extension_write.c \
 	marshal/unknown.c marshal/unknown.h
 
 # The well-known types: what the plugin makes of the schemas that come with protoc, with names that are seen outside, as
 # they are in a program.
 EXTRA_DIST += marshal/descriptor.c marshal/well_known.c
 if HAVE_PROTOC
-libmrpc_la_SOURCES += marshal/descriptor.c marshal/well_known.c
+proto_sources += marshal/descriptor.c marshal/well_known.c
 libmrpc_la_LIBADD += libmrpc-known.la
+libmrpc_proto_la_LIBADD += libmrpc-known.la
 noinst_LTLIBRARIES += libmrpc-known.la
 libmrpc_known_la_CFLAGS = $(AM_CFLAGS) -fvisibility=default
 libmrpc_known_la_SOURCES =

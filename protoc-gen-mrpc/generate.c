@@ -56,6 +56,8 @@ static int complete_schema(const plugin_request *request, const gen_options *opt
     size_t walk = 0;
     int result = 0;
     for (size_t i = 0; result == 0 && i < request->file_count; i++) {
+        if (options->no_services)
+            request->files[i]->service_count = 0;
         result = names_assign(request->files[i], options, request->arena);
         if (result == 0)
             result = layout_assign(request->files[i], request->arena);

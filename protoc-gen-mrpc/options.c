@@ -63,6 +63,16 @@ static int set_stamp(gen_options *options, const char *value, gen_arena *arena, 
     return 0;
 }
 
+static int set_services(gen_options *options, const char *value, gen_arena *arena, output *error)
+{
+    (void)arena;
+    options->no_services = strcmp(value, "no") == 0;
+    if (options->no_services || strcmp(value, "yes") == 0)
+        return 0;
+    output_printf(error, "option services=%s: expected yes or no", value);
+    return MRPC_EINVAL;
+}
+
 static int set_threshold(gen_options *options, const char *value, gen_arena *arena, output *error)
 {
     (void)arena;

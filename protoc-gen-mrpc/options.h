@@ -3,6 +3,7 @@
 #ifndef MRPC_GEN_OPTIONS_H
 #define MRPC_GEN_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@
 #define GEN_OPTION_TABLE(X)                                                                                            \
     X(prefix, "PKG:SHORT",                                                                                             \
       "names of package PKG begin with SHORT_ (with nothing when SHORT is empty); may be repeated")                    \
+    X(services, "no", "only messages: no stubs, so that the code needs libmrpc-proto alone")                           \
     X(stamp, "TEXT", "up to 15 characters that name this build of the marshal code")                                   \
     X(threshold, "N", "reference bytes and numeric lists of N bytes or more; without it the runtime decides")
 
@@ -23,6 +25,7 @@ typedef struct gen_prefix {
 
 typedef struct gen_options {
     const gen_prefix *prefixes;
+    bool no_services;
     const char *stamp;  /* "" when none; at most MRPC_STAMP_SIZE - 1 printable characters */
     uint32_t threshold; /* 0: what the runtime says in mrpc_gather.threshold */
 } gen_options;

@@ -3,7 +3,7 @@
 # options.sh - what protoc-gen-mrpc says about its options, and what it says to a person
 . "$top_srcdir/tests/golden/generate.sh"
 version=$(sed -n 's/^#define MRPC_VERSION_STRING "\(.*\)"/\1/p' "$top_srcdir/include/mrpc/visibility.h")
-known='prefix=PKG:SHORT stamp=TEXT threshold=N'
+known='prefix=PKG:SHORT services=no stamp=TEXT threshold=N'
 
 # refuses OPTION ERROR - the run fails with exactly that error and writes nothing
 refuses() {
@@ -54,6 +54,8 @@ for prefix in nothing a.b:1x a:b-c; do
     refuses prefix=$prefix "option prefix=$prefix: expected PKG:SHORT, where SHORT can begin a name in C"
 done
 refuses prefix=a:x,prefix=a:y 'option prefix: package a is given two prefixes, x and y'
+refuses services=maybe 'option services=maybe: expected yes or no'
+accepts services=yes
 accepts stamp=abcdefghijklmno
 accepts stamp=v1.2-rc3,threshold=4294967295,prefix=a.b:c,prefix=d:,prefix=a.b:c
 accepts ''

@@ -41,6 +41,17 @@ plain_program() {
 
 try 'a program builds with pkg-config alone' plain_program
 
+# Messages of a schema that has a service, too, without anything but libmrpc-proto
+proto_program() {
+    mkdir "$work/proto" && cd "$work/proto" && cp "$top_srcdir/tests/install/proto.c" . &&
+        cp "$top_srcdir"/tests/install/project/*.proto . &&
+        protoc --mrpc_out=. --mrpc_opt=services=no ./*.proto &&
+        $CC -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags mrpc-proto) -o proto proto.c ./*.mrpc.c ./*.marshal.c \
+            $(pkg-config --libs mrpc-proto) && ./proto && ! ldd proto | grep -e libmrpc.so -e liburing -e libstdc++
+}
+
+command -v protoc-gen-mrpc >"$work/log" && try 'a program with messages alone builds with mrpc-proto' proto_program
+
 # The published macro and rules, in a VPATH build of a copy of tests/install/project
 ACLOCAL_PATH=$root$datadir/aclocal${ACLOCAL_PATH:+:$ACLOCAL_PATH}
 export ACLOCAL_PATH
