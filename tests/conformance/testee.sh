@@ -53,6 +53,12 @@ expect "a malformed message is refused" 'parse_error: "' \
     "$(ask "$proto3 protobuf_payload: \"\\010\" requested_output_format: PROTOBUF")"
 expect "text is written" 'text_payload: "optional_int32: 5\n"' \
     "$(ask "$proto3 protobuf_payload: \"\\010\\005\" requested_output_format: TEXT_FORMAT")"
+expect "JSON is written" 'json_payload: "{\"optionalInt32\":5}"' \
+    "$(ask "$proto3 protobuf_payload: \"\\010\\005\" requested_output_format: JSON")"
+expect "JSON is read" 'protobuf_payload: "\010\005"' \
+    "$(ask "$proto3 json_payload: '{\"optionalInt32\":\"5\"}' requested_output_format: PROTOBUF")"
+expect "JSON that is none is refused" 'parse_error: "' \
+    "$(ask "$proto3 json_payload: '{\"optionalInt32\":5.5}' requested_output_format: PROTOBUF")"
 expect "the internal format is passed over" 'skipped: "' \
     "$(ask "$proto3 jspb_payload: \"[]\" requested_output_format: JSPB")"
 expect "there are no known failures" 'protobuf_payload: ""' "$(ask 'message_type: "conformance.FailureSet"')"

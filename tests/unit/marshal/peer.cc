@@ -11,6 +11,7 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/text_format.h>
+#include <google/protobuf/util/json_util.h>
 
 #include "everything.pb.h"
 #include "everything2.pb.h"
@@ -86,4 +87,27 @@ char *peer_to_text(const char *type, const void *bytes, size_t size)
     std::string text;
     google::protobuf::TextFormat::PrintToString(*message, &text);
     return copy(text);
+}
+
+char *peer_to_json(const char *type, const void *bytes, size_t size)
+{
+    google::protobuf::LogSilencer silencer;
+    std::unique_ptr<google::protobuf::Message> message = make(type);
+    std::string json;
+    if (!message->ParseFromArray(bytes, static_cast<int>(size)) ||
+        !google::protobuf::util::MessageToJsonString(*message, &json).ok())
+        return nullptr;
+    return copy(json);
+}
+
+bool peer_from_json(const char *type, const char *json, char **bytes, size_t *size)
+{
+    google::protobuf::LogSilencer silencer;
+    std::unique_ptr<google::protobuf::Message> message = make(type);
+    if (!google::protobuf::util::JsonStringToMessage(json, message.get()).ok())
+        return false;
+    std::string result = serialize(*message);
+    *bytes = copy(result);
+    *size = result.size();
+    return true;
 }

@@ -20,6 +20,12 @@ void peer_from_text(const char *type, const char *text, char **bytes, size_t *si
 /* The text format of a message, one field a line, NUL-terminated, from malloc; NULL: it does not parse. */
 char *peer_to_text(const char *type, const void *bytes, size_t size);
 
+/* The JSON of a message, NUL-terminated, from malloc; NULL: it cannot be said in JSON. */
+char *peer_to_json(const char *type, const void *bytes, size_t size);
+
+/* The bytes of a message from JSON. False: it is refused. *bytes is from malloc. */
+bool peer_from_json(const char *type, const char *json, char **bytes, size_t *size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <mrpc/json.h>
+
 #include "everything.mrpc.h"
 #include "everything2.mrpc.h"
 #include "tests/unit/marshal/codec_help.h"
@@ -54,6 +56,73 @@ static void both_write_the_same_bytes(void **state)
             test_bytes_free(&theirs);
             mrpc_release(message);
         }
+}
+
+/* What becomes of JSON here; the bytes of the message. */
+static test_bytes read_json(const mrpc_type *type, const char *json)
+{
+    mrpc_error error;
+    void *parsed;
+    if (mrpc_json_parse(type, json, strlen(json), NULL, NULL, &parsed, &error) != 0)
+        fail_msg("%s: %s in %s", type->name, mrpc_error_text(&error), json);
+    test_bytes bytes = test_encode(type, parsed, NULL);
+    mrpc_release(parsed);
+    return bytes;
+}
+
+static void assert_json_alike(const mrpc_type *type, const char *ours, const char *theirs, const test_bytes *expected)
+{
+    test_bytes read = {0}, own = read_json(type, ours), other = read_json(type, theirs);
+    if (!peer_from_json(type->name, ours, &read.data, &read.size))
+        fail_msg("%s: libprotobuf refuses %s", type->name, ours);
+    assert_same_bytes(&read, expected);
+    assert_same_bytes(&own, expected);
+    assert_same_bytes(&other, expected);
+    test_bytes_free(&read);
+    test_bytes_free(&own);
+    test_bytes_free(&other);
+}
+
+/* Each reads the JSON of the other, to the same message. False: libprotobuf has no JSON for it, as for text that is not
+ * UTF-8, or does not read its own. */
+static bool compare_json(const mrpc_type *type, const void *message)
+{
+    char *ours = NULL;
+    size_t size;
+    mrpc_error error;
+    test_bytes bytes = test_encode(type, message, NULL), expected = {0};
+    char *theirs = peer_to_json(type->name, bytes.data, bytes.size);
+    bool compared = theirs != NULL && peer_from_json(type->name, theirs, &expected.data, &expected.size) &&
+                    mrpc_json_print(type, message, NULL, &ours, &size, &error) == 0;
+    if (compared)
+        assert_json_alike(type, ours, theirs, &expected);
+    free(ours);
+    free(theirs);
+    test_bytes_free(&bytes);
+    test_bytes_free(&expected);
+    return compared;
+}
+
+static void each_reads_the_json_of_the_other(void **state)
+{
+    (void)state;
+    /* Without those that have groups, of which libprotobuf's JSON parser makes messages. */
+    static const mrpc_type *const json_types[] = {
+        &everything_Plain_type,      &everything_Optional_type,  &everything_Lists_type,
+        &everything_Maps_type,       &everything_OneOf_type,     &everything_Tree_type,
+        &everything_Everything_type, &everything2_Optional_type, &everything2_Lists_type,
+    };
+    unsigned compared = 0;
+    for (size_t t = 0; t < sizeof json_types / sizeof *json_types; t++)
+        for (unsigned round = 0; round < ROUNDS / 3; round++) {
+            random_source source;
+            random_begin(&source, 33000 * t + round);
+            void *message = random_message(&source, json_types[t], 4);
+            compared += compare_json(json_types[t], message);
+            mrpc_release(message);
+        }
+    print_message("%u compared\n", compared);
+    assert_true(compared > ROUNDS);
 }
 
 /* libprotobuf drops the bits of a varint beyond the 64th, and of a tag beyond the 32nd, which mrpc refuses. */
@@ -135,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_write_the_same_bytes),
+        cmocka_unit_test(each_reads_the_json_of_the_other),
         cmocka_unit_test(both_refuse_the_same_bytes),
         cmocka_unit_test(both_merge_in_the_same_way),
     };
