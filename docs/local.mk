@@ -9,4 +9,4 @@ CLEANFILES += $(MAN_PAGES)
 docs/man/%: docs/man/%.scd
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(SCDOC) <$< >$@.tmp && mv $@.tmp $@
 endif
-dist_doc_DATA += README.md docs/architecture.svg docs/bench.svg docs/bench.txt docs/ARCHITECTURE.md docs/GENERATED.md docs/PROTOCOL.md docs/RDMA.md CONTRIBUTING.md SECURITY.md
+dist_doc_DATA += README.md docs/architecture.svg docs/bench.svg docs/bench.txt docs/bench-codec.txt docs/ARCHITECTURE.md docs/GENERATED.md docs/PROTOCOL.md docs/RDMA.md CONTRIBUTING.md SECURITY.md
