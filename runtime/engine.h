@@ -75,6 +75,7 @@ struct mrpc_engine {
     _Atomic bool signalled;
     uint64_t events;      /* things that were done, so that a round knows whether it did any */
     uint32_t busy_rounds; /* in a row that did not look at the network */
+    uint32_t unasked;     /* looks in a row that did not ask the loop */
     /* spinning */
     uint64_t spin_ns;
     uint64_t waiting_since;

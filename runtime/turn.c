@@ -17,6 +17,7 @@ enum {
     BUSY_ROUNDS = 16,     /* rounds of local work after which the network is looked at all the same */
     POLLED_LINES = 8,     /* above so many active connections the loop is asked once instead of each of them */
     POLLS_PER_CLOCK = 16, /* between two looks at the clock while spinning */
+    MOST_UNASKED = 64,    /* looks at lines that always have something, after which the loop is asked all the same */
     LOOK_NS = 10000,      /* how often the loop is asked while spinning: timers, other connections */
     LEAST_SHORT_GAPS = 8,
     MOST_SHORT_GAPS = 4096
@@ -169,6 +170,7 @@ static void run_ready(mrpc_engine *engine)
 
 static void ask_loop(mrpc_engine *engine, uint64_t until)
 {
+    engine->unasked = 0;
     int count = mrpc_loop_run(engine->loop, until);
     if (count > 0)
         engine->events += (uint64_t)count;
@@ -237,8 +239,11 @@ static void sleep_in_kernel(mrpc_engine *engine)
     }
 }
 
+/* Lines that are busy all the time keep neither timers nor other connections waiting. */
 static void look(mrpc_engine *engine, bool wait)
 {
+    if (++engine->unasked > MOST_UNASKED)
+        ask_loop(engine, 0);
     if (engine->active_count > 0 && engine->active_count <= POLLED_LINES && poll_lines(engine)) {
         engine->events++;
         return;

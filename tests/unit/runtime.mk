@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # runtime.mk - tests of runtime/
 EXTRA_DIST += tests/unit/runtime.mk tests/protos/echo.proto
+check_PROGRAMS += tests/unit/test_engine
+TESTS += tests/unit/test_engine
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
+tests_unit_test_engine_LDADD = $(TEST_LDADD)
 if HAVE_PROTOC
 PROTOS += echo
 RUNTIME_FIXTURE = tests/unit/runtime_fixture.c tests/unit/runtime_fixture.h tests/unit/runtime_process.c tests/unit/runtime_process.h
