@@ -3,3 +3,4 @@
 include $(srcdir)/tests/fuzz/marshal.mk
 include $(srcdir)/tests/fuzz/stream.mk
 include $(srcdir)/tests/fuzz/upgrade.mk
+include $(srcdir)/tests/fuzz/plugin.mk
