@@ -280,14 +280,23 @@ MRPC_INLINE mrpc_mask mrpc_text_wrong(mrpc_block at, mrpc_block before1, mrpc_bl
     return (continues ^ must_continue) | never | too_long | too_large;
 }
 
+/* The block with `by` zeros before it, which is a constant, and as many bytes less at its end. */
+#ifdef __SSE2__
+#define MRPC_LATER(block, by) ((mrpc_block)_mm_slli_si128((__m128i)(block), by))
+#else
+#define MRPC_LATER(block, by) mrpc_later(block, by)
+MRPC_INLINE mrpc_block mrpc_later(mrpc_block block, size_t by)
+{
+    char bytes[2 * sizeof block] = {0};
+    memcpy(bytes + by, &block, sizeof block);
+    return mrpc_load_block(bytes);
+}
+#endif
+
 /* The same for the first 16 bytes of a text. */
 MRPC_INLINE mrpc_mask mrpc_text_wrong_first(mrpc_block at)
 {
-    mrpc_block none = {0};
-    return mrpc_text_wrong(
-        at, __builtin_shufflevector(none, at, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30),
-        __builtin_shufflevector(none, at, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29),
-        __builtin_shufflevector(none, at, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28));
+    return mrpc_text_wrong(at, MRPC_LATER(at, 1), MRPC_LATER(at, 2), MRPC_LATER(at, 3));
 }
 
 /* Whether a sequence has not ended where a text does. */
