@@ -83,7 +83,7 @@ MRPC_API bool mrpc_extension_at(const mrpc_extension *extension, const void *mes
  * may be `message` itself when that may be changed; or, with NULL, in an arena of its own, and the caller releases it.
  * Changing it does not change the extension: see mrpc_extension_set(). Returns 0 or, with the reason in *error and
  * *value NULL, MRPC_EFORMAT (also: a required field of it is absent), MRPC_ENOMEM, MRPC_EINVAL (the owner has no
- * arena), MRPC_ENOENT (the marshal module of its type is not in the program). */
+ * arena). */
 MRPC_API MRPC_MUST_CHECK int mrpc_extension_get_message(const mrpc_extension *extension, const void *message,
                                                         void *owner, void **value, mrpc_error *error);
 
@@ -102,8 +102,7 @@ MRPC_API MRPC_MUST_CHECK int mrpc_extension_get_list(const mrpc_extension *exten
  * mrpc_string, to the message itself, or to a list, whose elements replace all that were there. It becomes part of the
  * message in the order of the numbers. Memory comes from the arena of `message`. Returns 0 or, with the message
  * unchanged, MRPC_EINVAL (no arena; a number that a closed enum does not name; a size without data; what
- * mrpc_message_encode() refuses), MRPC_ENOMEM, MRPC_ELIMIT, MRPC_ENOENT (the marshal module of the value's type is not
- * in the program). */
+ * mrpc_message_encode() refuses), MRPC_ENOMEM, MRPC_ELIMIT. */
 MRPC_API int mrpc_extension_set(const mrpc_extension *extension, void *message, const void *value);
 
 /* Appends an element to a list, given as above. */

@@ -36,8 +36,7 @@ typedef struct mrpc_json_options {
 /* Sets *text to the message as JSON, with a NUL behind it, which the caller frees with free(), and *size (if not NULL)
  * to its length. Returns 0; or, with *text NULL and the reason in *error, MRPC_ENOMEM; MRPC_EFORMAT for what JSON
  * cannot say: text that is not UTF-8, a time out of its range, a Value that is nothing or not finite, a path of a
- * FieldMask that would not come back, an Any whose type is not known or whose bytes are not of it; MRPC_ENOENT: of an
- * Any, no marshal module for its type is in the program. */
+ * FieldMask that would not come back, an Any whose type is not known or whose bytes are not of it. */
 MRPC_API MRPC_MUST_CHECK int mrpc_json_print(const mrpc_type *type, const void *message,
                                              const mrpc_json_options *options, char **text, size_t *size,
                                              mrpc_error *error);
@@ -49,9 +48,9 @@ MRPC_API MRPC_MUST_CHECK int mrpc_json_print(const mrpc_type *type, const void *
  * (marshal.h), and messages without a required field. Of several entries of a map with one key the last one stays.
  *
  * Returns 0; or, with *message NULL, MRPC_EFORMAT, with "line L, column C: field.inner: why" in *error (lines and
- * columns from 1; columns count bytes), MRPC_ENOMEM, or MRPC_ENOENT (no module for what is in an Any). Memory: that of
- * the message, and while a map is sorted whose entries did not come in order, a copy of them. Time: linear in the text,
- * but for such maps; times the depth for what lies in messages of type Any. */
+ * columns from 1; columns count bytes), or MRPC_ENOMEM. Memory: that of the message, and while a map is sorted whose
+ * entries did not come in order, a copy of them. Time: linear in the text, but for such maps; times the depth for what
+ * lies in messages of type Any. */
 MRPC_API MRPC_MUST_CHECK int mrpc_json_parse(const mrpc_type *type, const char *text, size_t size,
                                              const mrpc_json_options *options, mrpc_heap *heap, void **message,
                                              mrpc_error *error);

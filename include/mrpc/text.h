@@ -41,7 +41,7 @@ MRPC_API size_t mrpc_message_text_with(const mrpc_type *type, const void *messag
  * field. Of several entries of a map with one key the last one stays.
  *
  * Returns 0; or, with *message NULL, MRPC_EFORMAT, with "line L, column C: field.inner: why" in *error (lines and
- * columns from 1; columns count bytes), MRPC_ENOMEM, or MRPC_ENOENT (no module for what is in an Any or an extension).
+ * columns from 1; columns count bytes), or MRPC_ENOMEM.
  * Memory: that of the message, and while a map is sorted whose entries did not come in order, a copy of them. Time:
  * linear in the text, but for such maps; times the depth for what lies in Any or extensions, which are encoded. */
 MRPC_API MRPC_MUST_CHECK int mrpc_message_from_text(const mrpc_type *type, const char *text, size_t size,

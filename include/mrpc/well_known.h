@@ -45,8 +45,7 @@ MRPC_API MRPC_MUST_CHECK int mrpc_duration_get(const google_protobuf_Duration *d
 
 /* Puts a message into an Any: the protobuf encoding of it, and "type.googleapis.com/" with the name of its type. The
  * memory comes from the arena of `any`; the message stays the caller's. Returns 0 or, with `any` unchanged, MRPC_EINVAL
- * (no arena; or what mrpc_message_encode() says), MRPC_ENOMEM, MRPC_ELIMIT, MRPC_ENOENT (the marshal module of the type
- * is not in the program). */
+ * (no arena; or what mrpc_message_encode() says), MRPC_ENOMEM, MRPC_ELIMIT. */
 MRPC_API MRPC_MUST_CHECK int mrpc_any_pack(google_protobuf_Any *any, const mrpc_type *type, const void *message);
 
 /* Whether what is in an Any is a message of the type, going by what stands behind the last slash of type_url. */
