@@ -66,8 +66,7 @@ MRPC_API MRPC_MUST_CHECK void *mrpc_field_make(const mrpc_field *field, void *me
 /* Has the message not have the field. */
 MRPC_API void mrpc_field_clear(const mrpc_field *field, void *message);
 
-/* --- types that are made at run time: in libraries that were built with protoc, which they need for descriptor.proto ---
- */
+/* --- types that are made at run time, where the library was built with protoc --- */
 
 /* The files of a schema. Messages of its types are made with mrpc_message_new(), and all that takes a type takes these:
  * the functions above, mrpc_message_encode() and _decode(), text, JSON, copies and comparisons. */
