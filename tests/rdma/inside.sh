@@ -4,7 +4,8 @@
 #
 #     inside.sh [SUITE...]        (all of them without an argument)
 #
-# Writes $results/summary: tests, passed, failed, sent_pkts, receiver_not_ready; and for each suite its output and the names of its tests.
+# Writes $results/summary: tests, passed, failed, sent_pkts, receiver_not_ready; for each suite its output; and in
+# $results/compared the suites that run over tcp as well, with the command that does so (names.sh compares).
 set -u
 : "${top_srcdir:?}" "${top_builddir:?}" "${results:?}" "${RDMA_SUITES:?}"
 export MRPC_MODULE_PATH=$top_builddir/.libs LD_LIBRARY_PATH=$top_builddir/.libs TEST_TIMEOUT=1800
@@ -30,11 +31,24 @@ unit() {
     began=$SECONDS
     CMOCKA_MESSAGE_OUTPUT=TAP tests/run-test "$@" >"$results/$name.log" 2>&1
     status=$?
-    sed -n 's/^ok [0-9]* - //p' "$results/$name.log" >"$results/$name.passed"
-    good=$(wc -l <"$results/$name.passed")
+    good=$(grep -c '^ok [0-9]* - ' "$results/$name.log")
     bad=$(grep -c '^not ok' "$results/$name.log")
     [ $status = 0 ] || [ "$bad" -gt 0 ] || bad=1
     report "$name" "$good" "$bad"
+}
+
+# same NAME PROGRAM - a unit of the runtime, that runs over tcp, too
+same() {
+    wanted "$1" || return 0
+    echo "$1 env TEST_TRANSPORT=tcp $2" >>"$results/compared"
+    unit "$1" env TEST_TRANSPORT=rdma "$2"
+}
+
+# conformance NAME VARIANT - the transport's suite
+conformance() {
+    wanted "$1" || return 0
+    echo "$1 tests/unit/transport_conformance tcp-epoll" >>"$results/compared"
+    unit "$1" tests/unit/transport_conformance "$2"
 }
 
 # script NAME FILE - counts as one test
@@ -53,14 +67,13 @@ report() {
 packets=$(counter sent_pkts)
 not_ready=$(($(counter send_rnr_err) + $(counter rcvd_rnr_err)))
 
-unit conformance tests/unit/transport_conformance rdma
-unit conformance-least tests/unit/transport_conformance rdma-least
-export TEST_TRANSPORT=rdma
+conformance conformance rdma
+conformance conformance-least rdma-least
 for suite in $RDMA_SUITES; do
-    unit "$suite" "tests/unit/test_runtime_$suite"
+    same "$suite" "tests/unit/test_runtime_$suite"
 done
-unit failures tests/unit/test_rdma_failures
-unset TEST_TRANSPORT
+same running tests/unit/upgrade/test_running
+unit failures env TEST_TRANSPORT=rdma tests/unit/test_rdma_failures
 script hello "$top_srcdir/tests/rdma/hello.sh"
 script kv "$top_srcdir/tests/rdma/kv.sh"
 script upgrade "$top_srcdir/tests/rdma/upgrade.sh"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # tests/rdma/ - make check-rdma: what runs over Soft-RoCE in a virtual machine; packaging/rdma.sh installs what that needs
-RDMA_FILES = tests/rdma/check.sh tests/rdma/hello.sh tests/rdma/inside.sh tests/rdma/kv.sh tests/rdma/upgrade.sh tests/rdma/vm.sh
+RDMA_FILES = tests/rdma/check.sh tests/rdma/hello.sh tests/rdma/inside.sh tests/rdma/kv.sh tests/rdma/names.sh tests/rdma/upgrade.sh \
+	tests/rdma/vm.sh
 EXTRA_DIST += $(RDMA_FILES)
 
 .PHONY: check-rdma
@@ -8,7 +9,7 @@ if HAVE_RDMA
 RDMA_SUITES = unary streams death connections threads misc
 EXTRA_PROGRAMS += tests/unit/test_rdma tests/unit/test_rdma_failures
 rdma_programs = tests/run-test$(EXEEXT) tests/unit/transport_conformance$(EXEEXT) $(RDMA_SUITES:%=tests/unit/test_runtime_%$(EXEEXT)) \
-	tests/unit/test_rdma$(EXEEXT) tests/unit/test_rdma_failures$(EXEEXT)
+	tests/unit/test_rdma$(EXEEXT) tests/unit/test_rdma_failures$(EXEEXT) tests/unit/upgrade/test_running$(EXEEXT)
 
 tests_unit_test_rdma_SOURCES = tests/unit/test_rdma.c $(RUNTIME_FIXTURE)
 nodist_tests_unit_test_rdma_SOURCES = $(ECHO_FILES)

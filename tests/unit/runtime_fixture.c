@@ -389,10 +389,29 @@ static const setup rdma_setups[] = {
     {.name = NULL},
 };
 
+static bool is_over(const setup *how, const char *scheme)
+{
+    size_t size = strlen(scheme);
+    return strncmp(how->address, scheme, size) == 0 && how->address[size] == ':';
+}
+
+/* Those of every_setup with that scheme. */
+static const setup *setups_over(const char *scheme)
+{
+    static setup some[sizeof every_setup / sizeof every_setup[0]];
+    size_t count = 0;
+    for (const setup *how = every_setup; how->name != NULL; how++)
+        if (is_over(how, scheme))
+            some[count++] = *how;
+    return some;
+}
+
 static const setup *setups(void)
 {
     const char *transport = getenv("TEST_TRANSPORT");
-    return transport != NULL && strcmp(transport, "rdma") == 0 ? rdma_setups : every_setup;
+    if (transport == NULL || *transport == '\0')
+        return every_setup;
+    return strcmp(transport, "rdma") == 0 ? rdma_setups : setups_over(transport);
 }
 
 mrpc_runtime *new_runtime(const setup *how)

@@ -41,8 +41,8 @@ typedef struct setup {
     mrpc_connection_options connection; /* of both sides; size 0: defaults */
 } setup;
 
-/* Those that every machine can do; the last one has name NULL. With TEST_TRANSPORT=rdma in the environment the tests
- * run over RDMA instead. */
+/* Those that every machine can do; the last one has name NULL. With TEST_TRANSPORT in the environment the tests run
+ * over that transport alone: tcp, shm, or rdma, whose setups are not among these. */
 extern const setup every_setup[];
 
 typedef struct fixture {

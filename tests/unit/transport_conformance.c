@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,6 +25,9 @@
 
 #include <cmocka.h>
 
+#ifdef HAVE_RDMA
+#include "tests/unit/rdma_raw.h"
+#endif
 #include "transports/transport.h"
 #include "upgrade/transports.h"
 
@@ -1196,9 +1200,40 @@ static void random_traffic_arrives_unharmed(void **state)
         end_free(clients[c]);
 }
 
-/* --- peers that are not mrpc, where an ordinary socket can connect --- */
+/* --- peers that are not mrpc --- */
 
-static int raw_connect(rig *r)
+/* Over RDMA with the connection manager, and where `socket` is set by an ordinary one. */
+typedef struct raw {
+    int fd;
+#ifdef HAVE_RDMA
+    rdma_raw *rdma; /* NULL: it is a socket */
+    uint16_t port;
+    pthread_t thread;
+#endif
+} raw;
+
+static bool is_rdma(void)
+{
+    return tested->rdma_window > 0;
+}
+
+/* The stream of frames can be cut anywhere, over RDMA at multiples of 8 bytes. */
+static size_t smallest_piece(void)
+{
+    return is_rdma() ? 8 : 1;
+}
+
+#ifdef HAVE_RDMA
+/* It blocks until the loop has accepted. */
+static void *raw_connect_rdma(void *argument)
+{
+    raw *peer = argument;
+    peer->rdma = rdma_raw_connect("10.99.0.1", peer->port);
+    return NULL;
+}
+#endif
+
+static int raw_socket(const rig *r)
 {
     const char *port = strrchr(r->listener->address, ':') + 1;
     struct sockaddr_in6 v6 = {
@@ -1206,10 +1241,67 @@ static int raw_connect(rig *r)
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = v6.sin6_port, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     bool is_v6 = strchr(r->listener->address, '[') != NULL;
     int fd = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int before = r->accepted_count;
     assert_int_equal(connect(fd, is_v6 ? (void *)&v6 : (void *)&v4, is_v6 ? sizeof v6 : sizeof v4), 0);
-    run_until(r, &r->accepted_count, before + 1);
     return fd;
+}
+
+static void raw_connect(rig *r, raw *peer)
+{
+    int before = r->accepted_count;
+    *peer = (raw){.fd = -1};
+#ifdef HAVE_RDMA
+    if (is_rdma()) {
+        peer->port = (uint16_t)atoi(strrchr(r->listener->address, ':') + 1);
+        assert_int_equal(pthread_create(&peer->thread, NULL, raw_connect_rdma, peer), 0);
+        run_until(r, &r->accepted_count, before + 1);
+        assert_int_equal(pthread_join(peer->thread, NULL), 0);
+        assert_non_null(peer->rdma);
+        return;
+    }
+#endif
+    peer->fd = raw_socket(r);
+    run_until(r, &r->accepted_count, before + 1);
+}
+
+static void raw_send(rig *r, raw *peer, const void *bytes, size_t size)
+{
+#ifdef HAVE_RDMA
+    uint64_t limit = patience(r);
+    if (is_rdma()) {
+        while (!rdma_raw_send(peer->rdma, bytes, size)) {
+            assert_true(mrpc_loop_run(r->loop, 0) >= 0);
+            assert_true(mrpc_loop_now(r->loop) < limit);
+        }
+        return;
+    }
+#endif
+    (void)r;
+    assert_int_equal(send(peer->fd, bytes, size, 0), size);
+}
+
+static void raw_close(raw *peer)
+{
+#ifdef HAVE_RDMA
+    if (is_rdma()) {
+        rdma_raw_close(peer->rdma, true);
+        return;
+    }
+#endif
+    close(peer->fd);
+}
+
+/* Goes without a word, whatever is under way. */
+static void raw_reset(raw *peer)
+{
+#ifdef HAVE_RDMA
+    if (is_rdma()) {
+        rdma_raw_close(peer->rdma, false);
+        return;
+    }
+#endif
+    struct linger now = {1, 0};
+    setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(peer->fd);
 }
 
 static void half_a_frame_is_named_when_the_peer_goes(void **state)
@@ -1219,37 +1311,38 @@ static void half_a_frame_is_named_when_the_peer_goes(void **state)
     static const mrpc_frame large = {.type = FRAME_MESSAGE, .call = 1, .block = 40000, .size = 40000};
     static const char zero[1000];
     for (int i = 0; i < 3; i++) {
-        int fd = raw_connect(r);
+        raw peer;
+        raw_connect(r, &peer);
         end *server = r->accepted;
-        size_t bytes = i == 0 ? 5 : sizeof small;
-        assert_int_equal(send(fd, i == 2 ? &large : &small, bytes, 0), bytes);
+        raw_send(r, &peer, i == 2 ? &large : &small, i == 0 ? smallest_piece() : sizeof small);
         if (i > 0)
-            assert_int_equal(send(fd, zero, 50, 0), 50);
+            raw_send(r, &peer, zero, 48);
         run_idle(r);
         assert_int_equal(server->closed, 0);
-        close(fd);
+        raw_close(&peer);
         run_until(r, &server->closed, 1);
         assert_int_equal(server->count, 0);
         assert_non_null(strstr(server->reason.text, "middle"));
     }
 }
 
-static void frames_in_single_bytes_are_put_together(void **state)
+static void frames_in_smallest_pieces_are_put_together(void **state)
 {
     rig *r = *state;
-    int fd = raw_connect(r);
+    raw peer;
+    raw_connect(r, &peer);
     end *server = r->accepted;
     for (uint64_t value = 0; value < 5; value++) {
         mrpc_frame ping = {.type = FRAME_PING, .value = value};
-        for (size_t i = 0; i < sizeof ping; i++) {
-            assert_int_equal(send(fd, (char *)&ping + i, 1, 0), 1);
+        for (size_t i = 0; i < sizeof ping; i += smallest_piece()) {
+            raw_send(r, &peer, (char *)&ping + i, smallest_piece());
             assert_true(mrpc_loop_run(r->loop, 0) >= 0);
         }
     }
     run_until_frames(server, 5);
     for (uint64_t value = 0; value < 5; value++)
         assert_int_equal(server->frames[value].header.value, value);
-    close(fd);
+    raw_close(&peer);
 }
 
 static void malformed_frame_ends_its_connection_and_no_other(void **state)
@@ -1265,13 +1358,14 @@ static void malformed_frame_ends_its_connection_and_no_other(void **state)
     };
     end *good_server, *good = make_pair(r, &good_server);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        int fd = raw_connect(r);
+        raw peer;
+        raw_connect(r, &peer);
         end *server = r->accepted;
-        assert_int_equal(send(fd, &bad[i], sizeof bad[i], 0), sizeof bad[i]);
+        raw_send(r, &peer, &bad[i], sizeof bad[i]);
         run_until(r, &server->closed, 1);
         assert_int_equal(server->reason.code, MRPC_EPROTO);
         assert_non_null(strstr(server->reason.text, server->connection->peer));
-        close(fd);
+        raw_reset(&peer); /* nobody is there to say goodbye to */
     }
     assert_int_equal(put_bare(good, FRAME_PING, 0, 3), 0);
     flush(good);
@@ -1282,14 +1376,13 @@ static void malformed_frame_ends_its_connection_and_no_other(void **state)
 static void reset_by_the_peer_is_noticed(void **state)
 {
     rig *r = *state;
-    int fd = raw_connect(r);
+    raw peer;
+    raw_connect(r, &peer);
     end *server = r->accepted;
-    struct linger now = {1, 0};
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     message m;
     assert_int_equal(put_message(server, &m, 1, FRAME_OPEN, 10, &(size_t){30 << 20}, 1), 0);
     flush(server);
-    close(fd);
+    raw_reset(&peer);
     run_until(r, &server->closed, 1);
     assert_int_equal(m.token.released, 1);
     message_free(&m);
@@ -1346,15 +1439,15 @@ static int try_all(void)
         TEST(random_traffic_arrives_unharmed),
         cmocka_unit_test(unknown_addresses_name_what_there_is),
     };
-    static const struct CMUnitTest sockets[] = {
+    static const struct CMUnitTest with_raw_peers[] = {
         TEST(half_a_frame_is_named_when_the_peer_goes),
-        TEST(frames_in_single_bytes_are_put_together),
+        TEST(frames_in_smallest_pieces_are_put_together),
         TEST(malformed_frame_ends_its_connection_and_no_other),
         TEST(reset_by_the_peer_is_noticed),
     };
     int failed = cmocka_run_group_tests_name(tested->name, all, NULL, NULL);
-    if (tested->socket)
-        failed += cmocka_run_group_tests_name(tested->name, sockets, NULL, NULL);
+    if (tested->socket || is_rdma())
+        failed += cmocka_run_group_tests_name(tested->name, with_raw_peers, NULL, NULL);
     return failed;
 }
 

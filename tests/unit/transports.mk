@@ -15,6 +15,10 @@ tests_unit_test_stream_LDADD = $(TEST_LDADD)
 check_PROGRAMS += tests/unit/transport_conformance
 tests_unit_transport_conformance_SOURCES = tests/unit/transport_conformance.c
 tests_unit_transport_conformance_LDADD = $(TEST_LDADD)
+if HAVE_RDMA
+tests_unit_transport_conformance_SOURCES += tests/unit/rdma_raw.c tests/unit/rdma_raw.h
+tests_unit_transport_conformance_LDADD += $(RDMA_LIBS)
+endif
 TESTS += tests/unit/conformance-tcp-epoll.sh
 dist_check_SCRIPTS += tests/unit/conformance-tcp-epoll.sh tests/unit/conformance-tcp-io_uring.sh
 if HAVE_LIBURING

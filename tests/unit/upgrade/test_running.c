@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_running.c - modules of a server and a client that run in this process are replaced, by C calls, while calls are
- * made */
+ * made; over tcp, or with TEST_TRANSPORT=rdma over that */
 #include "config.h"
 
 #include <pthread.h>
@@ -42,12 +42,25 @@ static void ok(int result, const mrpc_error *error)
         fail_msg("%d %s", result, mrpc_error_text(error));
 }
 
+static bool over_rdma(void)
+{
+    return strcmp(environment("TEST_TRANSPORT", "tcp"), "rdma") == 0;
+}
+
+/* The modules that are built here, and the transport, if it is one that is loaded. */
+static const char *module_path(void)
+{
+    static char path[4096];
+    (void)snprintf(path, sizeof path, "%s:%s", test_folder(), environment("MRPC_MODULE_PATH", ""));
+    return path;
+}
+
 static int begin(void **state)
 {
     (void)state;
     mrpc_error error = {0};
     mrpc_runtime_options options = {
-        .size = sizeof options, .thread = true, .stamps = true, .module_path = test_folder()};
+        .size = sizeof options, .thread = true, .stamps = true, .module_path = module_path()};
     ok(mrpc_runtime_new(&server_runtime, &options, &error), &error);
     options.thread = false;
     ok(mrpc_runtime_new(&client_runtime, &options, &error), &error);
@@ -60,7 +73,7 @@ static int begin(void **state)
 static void connect_client(void)
 {
     mrpc_error error = {0};
-    ok(mrpc_server_listen(server, "tcp://127.0.0.1:0", &error), &error);
+    ok(mrpc_server_listen(server, over_rdma() ? "rdma://10.99.0.1:0" : "tcp://127.0.0.1:0", &error), &error);
     ok(mrpc_channel_new(&channel, mrpc_server_address(server, 0),
                         &(mrpc_channel_options){.size = sizeof(mrpc_channel_options), .runtime = client_runtime},
                         &error),
