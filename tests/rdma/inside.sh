@@ -44,11 +44,19 @@ same() {
     unit "$1" env TEST_TRANSPORT=rdma "$2"
 }
 
-# conformance NAME VARIANT - the transport's suite
+# conformance NAME VARIANT [VARIABLE=VALUE...] - the transport's suite
 conformance() {
     wanted "$1" || return 0
     echo "$1 tests/unit/transport_conformance tcp-epoll" >>"$results/compared"
-    unit "$1" tests/unit/transport_conformance "$2"
+    variant=$2 name=$1
+    shift 2
+    unit "$name" env "$@" tests/unit/transport_conformance "$variant"
+}
+
+# poor NAME - the suite of that name ran on devices that can do next to nothing
+poor() {
+    wanted "$1" || return 0
+    grep -q '^# the poorest device' "$results/$1.log" || report "$1, the device" 0 1
 }
 
 # script NAME FILE - counts as one test
@@ -73,6 +81,14 @@ for suite in $RDMA_SUITES; do
     same "$suite" "tests/unit/test_runtime_$suite"
 done
 same running tests/unit/upgrade/test_running
+poorest=LD_PRELOAD=$top_builddir/tests/rdma/.libs/poorest.so
+conformance conformance-poorest rdma "$poorest"
+poor conformance-poorest
+for suite in unary streams death; do
+    wanted "$suite-poorest" && echo "$suite-poorest env TEST_TRANSPORT=tcp tests/unit/test_runtime_$suite" >>"$results/compared"
+    unit "$suite-poorest" env TEST_TRANSPORT=rdma "$poorest" "tests/unit/test_runtime_$suite" '[rdma]'
+    poor "$suite-poorest"
+done
 unit failures env TEST_TRANSPORT=rdma tests/unit/test_rdma_failures
 script hello "$top_srcdir/tests/rdma/hello.sh"
 script kv "$top_srcdir/tests/rdma/kv.sh"

@@ -9,7 +9,14 @@ if HAVE_RDMA
 RDMA_SUITES = unary streams death connections threads misc
 EXTRA_PROGRAMS += tests/unit/test_rdma tests/unit/test_rdma_failures
 rdma_programs = tests/run-test$(EXEEXT) tests/unit/transport_conformance$(EXEEXT) $(RDMA_SUITES:%=tests/unit/test_runtime_%$(EXEEXT)) \
-	tests/unit/test_rdma$(EXEEXT) tests/unit/test_rdma_failures$(EXEEXT) tests/unit/upgrade/test_running$(EXEEXT)
+	tests/unit/test_rdma$(EXEEXT) tests/unit/test_rdma_failures$(EXEEXT) tests/unit/upgrade/test_running$(EXEEXT) \
+	tests/rdma/poorest.la
+
+EXTRA_LTLIBRARIES = tests/rdma/poorest.la
+tests_rdma_poorest_la_SOURCES = tests/rdma/poorest.c
+tests_rdma_poorest_la_CFLAGS = $(AM_CFLAGS) $(RDMA_CFLAGS)
+tests_rdma_poorest_la_LDFLAGS = -module -avoid-version -rpath /nowhere
+tests_rdma_poorest_la_LIBADD = -ldl
 
 tests_unit_test_rdma_SOURCES = tests/unit/test_rdma.c $(RUNTIME_FIXTURE)
 nodist_tests_unit_test_rdma_SOURCES = $(ECHO_FILES)
