@@ -7,7 +7,8 @@ tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
 tests_unit_test_engine_LDADD = $(TEST_LDADD)
 if HAVE_PROTOC
 PROTOS += echo
-RUNTIME_FIXTURE = tests/unit/runtime_fixture.c tests/unit/runtime_fixture.h tests/unit/runtime_process.c tests/unit/runtime_process.h
+RUNTIME_FIXTURE = tests/unit/runtime_fixture.c tests/unit/runtime_fixture.h tests/unit/runtime_flow.c tests/unit/runtime_flow.h \
+	tests/unit/runtime_process.c tests/unit/runtime_process.h
 ECHO_FILES = gen/echo.mrpc.c gen/echo.marshal.c
 RUNTIME_TESTS = \
 	tests/unit/test_runtime_unary \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* runtime_process.c - the program executed again, as `PROGRAM --serve SETUP ADDRESS` or `PROGRAM --call SETUP ADDRESS
- * N` */
+/* runtime_process.c - the program executed again, as `PROGRAM --serve SETUP ADDRESS`, `PROGRAM --call SETUP ADDRESS N`
+ * or `PROGRAM --flow SETUP ADDRESS SEED` */
 #include "config.h"
 
 #include <setjmp.h>
@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/runtime_flow.h"
 #include "tests/unit/runtime_process.h"
 
 /* --- those who start them --- */
@@ -60,12 +61,23 @@ pid_t start_server_process(const setup *how, char address[PROCESS_ADDRESS])
     return process;
 }
 
+static pid_t execute_client(const setup *how, const char *role, const char *address, uint32_t number)
+{
+    char text[16];
+    (void)snprintf(text, sizeof text, "%u", number);
+    char *arguments[] = {NULL, (char *)(uintptr_t)role, (char *)(uintptr_t)how->name, (char *)(uintptr_t)address, text,
+                         NULL};
+    return execute(arguments, NULL);
+}
+
 pid_t start_client_process(const setup *how, const char *address, int calls)
 {
-    char number[16];
-    (void)snprintf(number, sizeof number, "%d", calls);
-    char *arguments[] = {NULL, "--call", (char *)(uintptr_t)how->name, (char *)(uintptr_t)address, number, NULL};
-    return execute(arguments, NULL);
+    return execute_client(how, "--call", address, (uint32_t)calls);
+}
+
+pid_t start_flow_process(const setup *how, const char *address, uint32_t seed)
+{
+    return execute_client(how, "--flow", address, seed);
 }
 
 void kill_process(pid_t process)
@@ -107,6 +119,14 @@ static _Noreturn void call_for_ever(const setup *how, const char *address, int c
         (void)mrpc_runtime_poll(runtime, 1000);
 }
 
+static _Noreturn void flow_for_ever(const setup *how, const char *address, uint32_t seed)
+{
+    flow calls;
+    flow_begin(&calls, new_channel(how, new_runtime(how), address), 0, seed);
+    for (;;)
+        flow_run(&calls, 1000);
+}
+
 void be_process(const setup *setups, int argc, char **argv)
 {
     if (argc < 4 || strncmp(argv[1], "--", 2) != 0)
@@ -118,5 +138,8 @@ void be_process(const setup *setups, int argc, char **argv)
         _exit(2);
     if (strcmp(argv[1], "--serve") == 0)
         serve_for_ever(how, argv[3]);
-    call_for_ever(how, argv[3], argc > 4 ? atoi(argv[4]) : 1);
+    uint32_t number = argc > 4 ? (uint32_t)strtoul(argv[4], NULL, 10) : 1;
+    if (strcmp(argv[1], "--flow") == 0)
+        flow_for_ever(how, argv[3], number);
+    call_for_ever(how, argv[3], (int)number);
 }

@@ -20,6 +20,9 @@ pid_t start_server_process(const setup *how, char address[PROCESS_ADDRESS]);
 /* Makes `calls` calls that are never answered. */
 pid_t start_client_process(const setup *how, const char *address, int calls);
 
+/* Has calls flow (runtime_flow.h) until it is killed. */
+pid_t start_flow_process(const setup *how, const char *address, uint32_t seed);
+
 /* Ends it with SIGKILL and waits for it. */
 void kill_process(pid_t process);
 

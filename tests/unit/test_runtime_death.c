@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/runtime_flow.h"
 #include "tests/unit/runtime_process.h"
 
 enum { CALLS = 50 };
@@ -92,6 +93,115 @@ static void killed_client_ends_its_calls_at_the_server(void **state)
     call_and_check(&f, 2);
     tear_down(&f);
 }
+
+/* --- at random moments, while calls flow --- */
+
+enum { ROUNDS = 6, MOMENT_MS = 80 };
+
+/* Every third time the process may be killed before anything has succeeded. */
+static bool may_be_early(int round)
+{
+    return round % 3 == 2;
+}
+
+static flow_resources count_and_print(const setup *how)
+{
+    flow_resources now = flow_count(how);
+    printf("# %d descriptors, %ld of the devices\n", now.descriptors, now.devices);
+    return now;
+}
+
+/* Each call ends once, what the client had for the dead server is given back, and the next server is found. */
+static void server_is_killed_at_random_moments(void **state)
+{
+    const setup *how = *state;
+    char address[PROCESS_ADDRESS];
+    flow calls;
+    flow_resources after_first = {0};
+    int mappings = flow_count_mappings();
+    uint32_t random = flow_seed();
+    first_address(how, address);
+    mrpc_runtime *runtime = new_runtime(how);
+    mrpc_channel *channel = NULL;
+    for (int round = 0; round < ROUNDS; round++) {
+        pid_t process = start_server_process(how, address);
+        if (round == 0) {
+            channel = new_channel(how, runtime, address);
+            flow_begin(&calls, channel, 0, random);
+        }
+        if (!may_be_early(round))
+            flow_succeed(&calls, 2);
+        flow_run(&calls, flow_random(&random, MOMENT_MS));
+        kill_process(process);
+        flow_settle(&calls);
+        if (round == 0)
+            after_first = count_and_print(how);
+        else
+            flow_wait_for(how, runtime, &after_first);
+    }
+    pid_t process = start_server_process(how, address);
+    flow_succeed(&calls, 20);
+    flow_end(&calls);
+    kill_process(process);
+    mrpc_channel_close(channel);
+    mrpc_runtime_unref(runtime);
+    assert_int_equal(flow_count_mappings(), mappings);
+}
+
+/* Waits until each call that the server has accepted has ended. */
+static void wait_until_idle(const mrpc_runtime *server)
+{
+    mrpc_counters now = {.size = sizeof now};
+    mrpc_runtime_get_counters(server, &now);
+    for (unsigned i = 0; i < 1000 * flow_patience() && now.calls_accepted != now.calls_ended; i++) {
+        usleep(1000);
+        mrpc_runtime_get_counters(server, &now);
+    }
+    assert_int_equal(now.calls_accepted, now.calls_ended);
+}
+
+/* Each call ends at the server, what it had for the dead client is given back, and it serves others. */
+static void client_is_killed_at_random_moments(void **state)
+{
+    const setup *how = *state, same = {.poller = how->poller};
+    char address[PROCESS_ADDRESS];
+    flow_resources before;
+    int mappings = flow_count_mappings();
+    uint32_t random = flow_seed();
+    first_address(how, address);
+    mrpc_runtime *runtime = new_runtime(&same), *own = new_runtime(how);
+    const mrpc_server_options options = {.size = sizeof options, .runtime = runtime, .connection = how->connection};
+    echo_server *server = echo_server_start(address, &options);
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t handled = atomic_load(&echo_server_seen(server)->handled);
+        pid_t process = start_flow_process(how, echo_server_address(server), random);
+        for (unsigned i = 0; i < 1000 * flow_patience() && !may_be_early(round) &&
+                             atomic_load(&echo_server_seen(server)->handled) == handled;
+             i++)
+            usleep(1000);
+        usleep(1000 * flow_random(&random, MOMENT_MS));
+        kill_process(process);
+        wait_until_idle(runtime);
+        if (round == 0) {
+            usleep(500000); /* for the end of the connection itself */
+            before = count_and_print(how);
+        } else {
+            flow_wait_for(how, NULL, &before);
+        }
+    }
+    flow calls;
+    mrpc_channel *channel = new_channel(how, own, echo_server_address(server));
+    flow_begin(&calls, channel, 0, random);
+    flow_succeed(&calls, 20);
+    flow_end(&calls);
+    mrpc_channel_close(channel);
+    mrpc_runtime_unref(own);
+    echo_server_stop(server, 1000);
+    mrpc_runtime_unref(runtime);
+    assert_int_equal(flow_count_mappings(), mappings);
+}
+
+/* --- children of fork() --- */
 
 static void child_of_fork_is_told_so(void **state)
 {
@@ -221,6 +331,8 @@ int main(int argc, char **argv)
     static const named_test tests[] = {
         NAMED_TEST(killed_server_ends_each_call_once_and_its_successor_is_found),
         NAMED_TEST(killed_client_ends_its_calls_at_the_server),
+        NAMED_TEST(server_is_killed_at_random_moments),
+        NAMED_TEST(client_is_killed_at_random_moments),
         NAMED_TEST(child_of_fork_is_told_so),
         NAMED_TEST(stopping_lets_calls_finish),
         NAMED_TEST(threads_block_on_one_channel),
