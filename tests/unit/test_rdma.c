@@ -9,10 +9,8 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netpacket/packet.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,7 +22,8 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/runtime_process.h"
+#include "tests/unit/runtime_flow.h"
+#include "tests/unit/runtime_fixture.h"
 
 enum { ROCE_PORT = 4791 };
 
@@ -68,25 +67,13 @@ static long sent_packets(int device)
     return number_of(text);
 }
 
-/* What this process has of the devices: protection domains, completion queues, queue pairs, registrations, ids. */
-static long resources(void)
-{
-    char text[256];
-    (void)snprintf(
-        text, sizeof text,
-        "for kind in pd cq qp mr cm_id srq; do rdma resource show $kind 2>/dev/null | grep -c ' pid %d '; done | "
-        "awk '{ sum += $1 } END { print sum }'",
-        (int)getpid());
-    return number_of(text);
-}
-
 /* Waits at most a minute until this process has no more of the devices than that. */
 static void wait_for_resources(long most)
 {
-    long now = resources();
+    long now = flow_count_devices();
     for (int i = 0; i < 120 && now > most; i++) {
         usleep(500000);
-        now = resources();
+        now = flow_count_devices();
     }
     if (now > most)
         fail_msg("%ld resources of the devices are left, %ld are expected", now, most);
@@ -250,74 +237,35 @@ static void the_traffic_class_is_on_the_packets(void **state)
 
 /* --- calls while something happens to the wire --- */
 
-typedef struct traffic {
-    mrpc_channel *channel;
-    uint32_t timeout_ms;
-    _Atomic bool stop;
-    _Atomic uint64_t good, bad, wrong; /* calls */
-} traffic;
-
-/* Calls with payloads of all sizes up to 200 kB, one after the other, until it is told to stop. */
-static void *call_again_and_again(void *argument)
-{
-    traffic *mine = argument;
-    for (uint32_t i = 1; !atomic_load(&mine->stop); i++) {
-        echo_Ping *ping = echo_Ping_new(mrpc_channel_heap(mine->channel));
-        size_t size = (size_t)i * 7919 % 200000;
-        const echo_Pong *pong = NULL;
-        assert_int_equal(mrpc_bytes_reserve(ping, &ping->payload, size), 0);
-        echo_fill(ping->payload.data, size, i);
-        mrpc_status status =
-            echo_Echo_Unary(mine->channel, ping, &pong, MRPC_CALL_OPTIONS(.timeout_ms = mine->timeout_ms));
-        bool right = status.code == MRPC_OK && pong->payload.size == size && echo_check(pong->payload.data, size, i);
-        mine->good += right;
-        mine->bad += status.code != MRPC_OK;
-        mine->wrong += status.code == MRPC_OK && !right;
-        if (!right)
-            usleep(10000);
-        mrpc_release(pong);
-        mrpc_release(ping);
-    }
-    return NULL;
-}
-
 typedef struct scene {
     echo_server *server;
     mrpc_runtime *runtime;
-    traffic traffic;
-    pthread_t thread;
+    mrpc_channel *channel;
+    flow calls;
 } scene;
 
-/* A client on rxe1 that calls a server on rxe0 all the time. The scene is static: its thread outlives a test that
- * fails. */
+/* A client on rxe1 whose calls to a server on rxe0 flow. */
 static void begin(scene *s, uint32_t timeout_ms)
 {
     const setup server = {.connection = CONNECTION(.rdma_ack_timeout_us = 100000)};
     const setup client = {.connection = CONNECTION(.rdma_device = "rxe1", .rdma_ack_timeout_us = 100000)};
     *s = (scene){.server = start_server(&server, "rdma://10.99.0.1:0"), .runtime = new_runtime(&client)};
-    s->traffic.timeout_ms = timeout_ms;
-    s->traffic.channel = new_channel(&client, s->runtime, echo_server_address(s->server));
-    assert_int_equal(pthread_create(&s->thread, NULL, call_again_and_again, &s->traffic), 0);
-    sleep(1);
+    s->channel = new_channel(&client, s->runtime, echo_server_address(s->server));
+    flow_begin(&s->calls, s->channel, timeout_ms, flow_seed());
+    flow_succeed(&s->calls, 20);
+}
+
+static uint64_t failed(const scene *s)
+{
+    return s->calls.unavailable + s->calls.late;
 }
 
 static void end(scene *s)
 {
-    atomic_store(&s->traffic.stop, true);
-    assert_int_equal(pthread_join(s->thread, NULL), 0);
-    mrpc_channel_close(s->traffic.channel);
+    flow_end(&s->calls);
+    mrpc_channel_close(s->channel);
     mrpc_runtime_unref(s->runtime);
     echo_server_stop(s->server, 1000);
-    printf("# %llu calls succeeded, %llu failed\n", (unsigned long long)s->traffic.good,
-           (unsigned long long)s->traffic.bad);
-    assert_int_equal(s->traffic.wrong, 0);
-}
-
-/* A call that begins after this succeeds within a minute. */
-static void expect_service(scene *s)
-{
-    mrpc_status status = call_once(s->traffic.channel, MRPC_CALL_OPTIONS(.timeout_ms = 60000, .wait_for_ready = true));
-    expect_status(&status, MRPC_OK, "");
 }
 
 /* Whatever a test left: wires and devices as they were. */
@@ -339,18 +287,20 @@ static void lost_and_late_packets_lose_no_call(void **state)
     (void)state;
     static const char *const weather[] = {"loss 2%", "delay 2ms 1ms", "delay 1ms reorder 25% 50%", "duplicate 5%",
                                           "loss 1% delay 1ms 1ms"};
-    static scene s;
-    begin(&s, 60000);
+    scene s;
+    begin(&s, 0);
     for (size_t i = 0; i < sizeof weather / sizeof weather[0]; i++) {
         command("tc qdisc replace dev v0 root netem %s && tc qdisc replace dev v1 root netem %s", weather[i],
                 weather[i]);
-        sleep(4);
+        uint64_t good = s.calls.good;
+        flow_run(&s.calls, 4000);
+        printf("# %s: %d calls\n", weather[i], (int)(s.calls.good - good));
+        assert_true(s.calls.good > good);
         command("tc qdisc del dev v0 root && tc qdisc del dev v1 root");
-        expect_service(&s);
+        flow_succeed(&s.calls, FLOW_CALLS);
     }
     end(&s);
-    assert_true(s.traffic.good > 0);
-    assert_int_equal(s.traffic.bad, 0);
+    assert_int_equal(failed(&s), 0);
 }
 
 /* Whoever waits for a reply that was lost has nothing that could be sent again, and learns of the end by its deadline.
@@ -358,35 +308,46 @@ static void lost_and_late_packets_lose_no_call(void **state)
 static void a_cut_wire_ends_calls_and_comes_back(void **state)
 {
     (void)state;
-    static scene s;
+    scene s;
     begin(&s, 4000);
     for (int i = 0; i < 2; i++) {
-        expect_service(&s);
-        uint64_t before = s.traffic.bad;
+        uint64_t before = failed(&s);
         command("tc qdisc replace dev v%d root netem loss 100%%", i);
-        sleep(8);
-        uint64_t bad = s.traffic.bad;
+        flow_run(&s.calls, 8000);
+        assert_true(failed(&s) > before);
         command("tc qdisc del dev v%d root", i);
-        assert_true(bad > before);
-        expect_service(&s);
+        flow_succeed(&s.calls, FLOW_CALLS);
     }
     end(&s);
+}
+
+/* The kernel removes a device when everybody has closed it, which takes a client that is driven. */
+static void bring_back(scene *s, int device)
+{
+    char text[128];
+    int status = 1;
+    (void)snprintf(text, sizeof text, "rdma link add rxe%d type rxe netdev v%d 2>/dev/null", device, device);
+    for (int i = 0; i < 300 && status != 0; i++) {
+        flow_run(&s->calls, 100);
+        status = system(text);
+    }
+    assert_int_equal(status, 0);
 }
 
 static void a_removed_device_ends_calls_and_comes_back(void **state)
 {
     (void)state;
-    static scene s;
+    scene s;
     begin(&s, 10000);
     for (int i = 1; i >= 0; i--) { /* the client's, the server's */
-        expect_service(&s);
-        command("rdma link delete rxe%d", i);
-        sleep(3);
-        command("rdma link add rxe%d type rxe netdev v%d", i, i);
-        expect_service(&s);
+        uint64_t before = failed(&s);
+        command("rdma link delete rxe%d &", i);
+        flow_run(&s.calls, 3000);
+        assert_true(failed(&s) > before);
+        bring_back(&s, i);
+        flow_succeed(&s.calls, FLOW_CALLS);
     }
     end(&s);
-    assert_true(s.traffic.bad > 0);
 }
 
 /* --- what a call costs --- */
@@ -448,7 +409,7 @@ static void a_thousand_queue_pairs_three_times_over(void **state)
     enum { PAIRS = 1000, TIMES = 3, LISTENING = 2 /* an id and a protection domain */ };
     const setup how = {.connection = CONNECTION(.rdma_window = 4, .rdma_buffer = 1024)};
     static mrpc_channel *channels[PAIRS];
-    long found = resources();
+    long found = flow_count_devices();
     echo_server *server = start_server(&how, "rdma://10.99.0.1:0");
     mrpc_runtime *runtime = new_runtime(&how);
     unsigned descriptors = 0;
@@ -461,7 +422,7 @@ static void a_thousand_queue_pairs_three_times_over(void **state)
             mrpc_status status = call_once(channels[i], MRPC_CALL_OPTIONS(.timeout_ms = 60000));
             expect_status(&status, MRPC_OK, "");
         }
-        long most = resources();
+        long most = flow_count_devices();
         assert_true(most >= found + 2 * count); /* a queue pair each, on both sides */
         for (int i = 0; i < count; i++)
             mrpc_channel_close(channels[i]);
