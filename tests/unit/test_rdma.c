@@ -350,6 +350,29 @@ static void a_removed_device_ends_calls_and_comes_back(void **state)
     end(&s);
 }
 
+/* A server that nobody is connected to has nothing of the device but the id that listens. */
+static void an_idle_server_lets_a_removed_device_go_and_finds_it_again(void **state)
+{
+    (void)state;
+    const setup how = {.name = "rdma"};
+    echo_server *server = start_server(&how, "rdma://10.99.0.1:0");
+    int status = 1;
+    command("rdma link delete rxe0 &");
+    sleep(1);
+    for (unsigned i = 0; i < 2 * flow_patience() && status != 0; i++) {
+        status = system("rdma link add rxe0 type rxe netdev v0 2>/dev/null");
+        usleep(500000);
+    }
+    assert_int_equal(status, 0);
+    mrpc_runtime *runtime = new_runtime(&how);
+    mrpc_channel *channel = new_channel(&how, runtime, echo_server_address(server));
+    mrpc_status called = call_once(channel, MRPC_CALL_OPTIONS(.timeout_ms = 60000, .wait_for_ready = true));
+    expect_status(&called, MRPC_OK, "");
+    mrpc_channel_close(channel);
+    mrpc_runtime_unref(runtime);
+    echo_server_stop(server, 1000);
+}
+
 /* --- what a call costs --- */
 
 static mrpc_counters count(const mrpc_runtime *runtime)
@@ -451,6 +474,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(lost_and_late_packets_lose_no_call, repair),
         cmocka_unit_test_teardown(a_cut_wire_ends_calls_and_comes_back, repair),
         cmocka_unit_test_teardown(a_removed_device_ends_calls_and_comes_back, repair),
+        cmocka_unit_test_teardown(an_idle_server_lets_a_removed_device_go_and_finds_it_again, repair),
         cmocka_unit_test(a_thousand_queue_pairs_three_times_over),
     };
     if (argc > 1)

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LOOKS = 600, LOOK_NS = 100000000 }; /* for a minute after a removal */
+
 /* Events find the device in the id's context, marked by the second lowest bit (see dispatch() in events.c). */
 static int drop_anchor(mrpc_rdma_device *device, const struct sockaddr *own, mrpc_error *error)
 {
@@ -75,12 +77,23 @@ int mrpc_rdma_device_get(mrpc_rdma_device **result, mrpc_rdma *rdma, struct rdma
     return 0;
 }
 
-/* It closes devices that are gone when it next looks which there are. */
-static void let_librdmacm_notice(void)
+/* It closes devices that are gone when it next looks which there are. They are still there when the connection manager
+ * tells of their removal, and go some time after the last process has destroyed its ids. */
+static void let_librdmacm_look(mrpc_timer *timer)
 {
+    mrpc_rdma *rdma = (mrpc_rdma *)((char *)timer - offsetof(mrpc_rdma, looking));
     struct ibv_context **list = rdma_get_devices(NULL);
     if (list != NULL)
         rdma_free_devices(list);
+    if (rdma->looks-- > 0)
+        (void)!mrpc_loop_start(rdma->loop, timer, mrpc_loop_now(rdma->loop) + LOOK_NS);
+}
+
+void mrpc_rdma_let_librdmacm_notice(mrpc_rdma *rdma)
+{
+    rdma->looks = LOOKS;
+    rdma->looking.expired = let_librdmacm_look;
+    let_librdmacm_look(&rdma->looking);
 }
 
 void mrpc_rdma_device_free(mrpc_rdma_device *device)
@@ -98,7 +111,7 @@ void mrpc_rdma_device_free(mrpc_rdma_device *device)
     if (device->anchor != NULL)
         (void)rdma_destroy_id(device->anchor);
     if (device->removed)
-        let_librdmacm_notice();
+        mrpc_rdma_let_librdmacm_notice(device->rdma);
     free(device);
 }
 

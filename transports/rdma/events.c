@@ -65,8 +65,9 @@ static void connection_event(mrpc_rdma_connection *connection, const struct rdma
     mrpc_rdma_connection_leave(connection);
 }
 
-/* The context of an id is a connection, or with its lowest bit a listener, or with the next one a device. */
-static void dispatch(const struct rdma_cm_event *event)
+/* The context of an id is a connection, or with its lowest bit a listener, or with the next one a device. Any of
+ * them may be the last that lets a removed device go. */
+static void dispatch(mrpc_rdma *rdma, const struct rdma_cm_event *event)
 {
     uintptr_t owner = (uintptr_t)event->id->context & 3;
     bool removed = event->event == RDMA_CM_EVENT_DEVICE_REMOVAL;
@@ -78,6 +79,8 @@ static void dispatch(const struct rdma_cm_event *event)
         mrpc_rdma_listener_lost(event);
     else if (owner == 2 && removed)
         mrpc_rdma_device_removed(event);
+    if (removed)
+        mrpc_rdma_let_librdmacm_notice(rdma);
 }
 
 /* An event is acknowledged before it is handled: an id with one that is not cannot be destroyed. */
@@ -95,7 +98,7 @@ static void take_events(mrpc_rdma *rdma)
         copy.param.conn.private_data = private_data;
         copy.param.conn.private_data_len = (uint8_t)bytes;
         (void)rdma_ack_cm_event(event);
-        dispatch(&copy);
+        dispatch(rdma, &copy);
     }
     /* Without memory for an event it stays where it is, and the descriptor does not tell of it again. */
     if (errno != EAGAIN && errno != EWOULDBLOCK)
@@ -148,6 +151,7 @@ static void end(mrpc_attachment *attachment)
     }
     mrpc_loop_remove(rdma->loop, &rdma->watch);
     mrpc_loop_stop(rdma->loop, &rdma->timer);
+    mrpc_loop_stop(rdma->loop, &rdma->looking);
     if (rdma->channel != NULL)
         rdma_destroy_event_channel(rdma->channel);
     free(rdma);

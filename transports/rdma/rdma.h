@@ -83,6 +83,8 @@ MRPC_MUST_CHECK int mrpc_rdma_device_get(mrpc_rdma_device **device, mrpc_rdma *r
                                          mrpc_error *error);
 /* The device that event->id, the anchor, belongs to has gone; its connections are told by events of their own. */
 void mrpc_rdma_device_removed(const struct rdma_cm_event *event);
+/* A device is being removed: has librdmacm close it as soon as it is gone and no id is left on it. */
+void mrpc_rdma_let_librdmacm_notice(mrpc_rdma *rdma);
 void mrpc_rdma_device_free(mrpc_rdma_device *device);
 /* Its last hub has gone: it is freed, until a connection needs it again. */
 void mrpc_rdma_device_leave(mrpc_rdma_device *device);
@@ -152,7 +154,9 @@ struct mrpc_rdma {
     mrpc_counters *counters;
     struct rdma_event_channel *channel;
     mrpc_watch watch;
-    mrpc_timer timer; /* to look for events once more */
+    mrpc_timer timer;   /* to look for events once more */
+    mrpc_timer looking; /* to have librdmacm see that a device is gone, `looks` times more */
+    int looks;
     mrpc_rdma_device *devices;
     mrpc_rdma_connection *connections; /* all of them, also those that only say goodbye */
 };
