@@ -357,6 +357,35 @@ static void connections_come_and_go_at_capacity(void **state)
     mrpc_runtime_unref(server_runtime);
 }
 
+static void many_sessions_have_calls_under_way_at_once(void **state)
+{
+    enum { SESSIONS = 32, EACH = 4, TIMES = 3 };
+    const setup *how = *state;
+    fixture f;
+    mrpc_channel *channels[SESSIONS];
+    set_up(&f, how);
+    for (int i = 0; i < SESSIONS; i++)
+        channels[i] = new_channel(how, f.runtime, echo_server_address(f.server));
+    const echo_Ping ping = {.number = 1};
+    for (int times = 0; times < TIMES; times++) {
+        static outcome outcomes[SESSIONS * EACH];
+        memset(outcomes, 0, sizeof outcomes);
+        for (int i = 0; i < SESSIONS * EACH; i++)
+            assert_int_equal(
+                echo_Echo_Unary_start(channels[i % SESSIONS], &ping, NULL, note_outcome, &outcomes[i], NULL), 0);
+        for (int i = 0; i < SESSIONS * EACH; i++)
+            drive_until(&f, &outcomes[i].ended);
+        for (int i = 0; i < SESSIONS * EACH; i++) {
+            assert_int_equal(outcomes[i].count, 1);
+            assert_int_equal(outcomes[i].code, MRPC_OK);
+        }
+    }
+    assert_int_equal(atomic_load(&echo_server_seen(f.server)->handled), TIMES * SESSIONS * EACH);
+    for (int i = 0; i < SESSIONS; i++)
+        mrpc_channel_close(channels[i]);
+    tear_down(&f);
+}
+
 /* --- descriptors --- */
 
 static int count_descriptors(void)
@@ -401,6 +430,7 @@ int main(int argc, char **argv)
         NAMED_TEST(pending_calls_are_bounded),
         NAMED_TEST(connections_over_the_limit_are_turned_away),
         NAMED_TEST(connections_come_and_go_at_capacity),
+        NAMED_TEST(many_sessions_have_calls_under_way_at_once),
         NAMED_TEST(no_descriptor_is_leaked),
     };
     return run_named_tests(tests, sizeof tests / sizeof tests[0], argc, argv);

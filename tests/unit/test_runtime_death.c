@@ -94,6 +94,112 @@ static void killed_client_ends_its_calls_at_the_server(void **state)
     tear_down(&f);
 }
 
+/* --- callers that wait in every way --- */
+
+enum { WAITERS = 4 /* threads of each kind */ };
+
+typedef struct waiter {
+    mrpc_channel *channel;
+    pthread_t thread;
+    mrpc_code code;
+    bool early;              /* it did not get to waiting */
+    _Atomic int *in_streams; /* how many have got there in a stream */
+} waiter;
+
+static void *wait_for_reply(void *argument)
+{
+    waiter *mine = argument;
+    const echo_Ping ping = {.action = echo_NEVER};
+    mine->code = echo_Echo_Unary(mine->channel, &ping, NULL, NULL).code;
+    return NULL;
+}
+
+static void *wait_for_message(void *argument)
+{
+    waiter *mine = argument;
+    echo_Echo_Both_stream *stream;
+    const echo_Pong *pong = NULL;
+    mine->early = echo_Echo_Both_open(mine->channel, NULL, &stream) != 0;
+    if (mine->early)
+        return NULL;
+    mine->early |= echo_Echo_Both_stream_send(stream, &(echo_Ping){.number = 1}) != 0;
+    mine->early |= echo_Echo_Both_stream_receive(stream, &pong) != 1;
+    mrpc_release(pong);
+    pong = NULL;
+    atomic_fetch_add(mine->in_streams, 1);
+    mine->early |= echo_Echo_Both_stream_receive(stream, &pong) == 1;
+    mrpc_release(pong);
+    mine->code = echo_Echo_Both_stream_finish(stream).code;
+    return NULL;
+}
+
+static void wait_until_started(fixture *f, uint64_t calls)
+{
+    mrpc_counters now = {.size = sizeof now};
+    mrpc_runtime_get_counters(f->runtime, &now);
+    for (unsigned i = 0; i < 1000 * flow_patience() && now.calls_started < calls; i++) {
+        (void)mrpc_runtime_poll(f->runtime, 1);
+        mrpc_runtime_get_counters(f->runtime, &now);
+    }
+    assert_int_equal(now.calls_started, calls);
+}
+
+/* Blocked in a call, blocked in a stream, with a callback, with a queue: each is told once. */
+static void killed_server_is_reported_to_every_waiting_caller(void **state)
+{
+    const setup *how = *state;
+    fixture f = {.setup = how};
+    ends ended = {.count = CALLS - WAITERS};
+    waiter waiters[2 * WAITERS] = {0};
+    _Atomic int in_streams = 0;
+    mrpc_unary_result results[WAITERS];
+    mrpc_queue *queue;
+    void *tag;
+    char address[PROCESS_ADDRESS];
+    first_address(how, address);
+    pid_t process = start_server_process(how, address);
+    f.runtime = new_runtime(how);
+    f.channel = new_channel(how, f.runtime, address);
+    f.ping = echo_Ping_new(NULL);
+    call_and_check(&f, 1);
+    assert_int_equal(mrpc_queue_new(&queue, f.runtime, WAITERS, NULL), 0);
+
+    const echo_Ping never = {.action = echo_NEVER};
+    for (int i = 0; i < WAITERS; i++) {
+        assert_int_equal(echo_Echo_Unary_start(f.channel, &never, NULL, note_end, &ended, NULL), 0);
+        assert_int_equal(echo_Echo_Unary_submit(f.channel, &never, NULL, queue, &results[i], &results[i]), 0);
+    }
+    for (int i = 0; i < 2 * WAITERS; i++) {
+        waiters[i].channel = f.channel;
+        waiters[i].in_streams = &in_streams;
+        assert_int_equal(
+            pthread_create(&waiters[i].thread, NULL, i % 2 == 0 ? wait_for_reply : wait_for_message, &waiters[i]), 0);
+    }
+    wait_until_started(&f, 1 + 4 * WAITERS);
+    for (unsigned i = 0; i < 1000 * flow_patience() && atomic_load(&in_streams) < WAITERS; i++)
+        (void)mrpc_runtime_poll(f.runtime, 1);
+    call_and_check(&f, 2); /* all that was sent before has arrived */
+    kill_process(process);
+
+    drive_until(&f, &ended.all);
+    assert_int_equal(ended.unavailable, WAITERS);
+    for (int i = 0; i < 2 * WAITERS; i++) {
+        assert_int_equal(pthread_join(waiters[i].thread, NULL), 0);
+        assert_false(waiters[i].early);
+        assert_int_equal(waiters[i].code, MRPC_UNAVAILABLE);
+    }
+    for (int i = 0; i < WAITERS; i++) {
+        assert_int_equal(mrpc_queue_next(queue, &tag, 60000), 1);
+        assert_int_equal(((mrpc_unary_result *)tag)->status.code, MRPC_UNAVAILABLE);
+    }
+    assert_int_equal(mrpc_queue_next(queue, &tag, 10), 0);
+    assert_int_equal(ended.count, CALLS);
+    mrpc_queue_free(queue);
+    mrpc_release(f.ping);
+    mrpc_channel_close(f.channel);
+    mrpc_runtime_unref(f.runtime);
+}
+
 /* --- at random moments, while calls flow --- */
 
 enum { ROUNDS = 6, MOMENT_MS = 80 };
@@ -331,6 +437,7 @@ int main(int argc, char **argv)
     static const named_test tests[] = {
         NAMED_TEST(killed_server_ends_each_call_once_and_its_successor_is_found),
         NAMED_TEST(killed_client_ends_its_calls_at_the_server),
+        NAMED_TEST(killed_server_is_reported_to_every_waiting_caller),
         NAMED_TEST(server_is_killed_at_random_moments),
         NAMED_TEST(client_is_killed_at_random_moments),
         NAMED_TEST(child_of_fork_is_told_so),

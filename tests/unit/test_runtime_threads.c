@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -229,6 +230,132 @@ static void of_threads_that_finish_one_call_one_does(void **state)
     tear_down(&f);
 }
 
+/* --- handlers on threads of their own, which call on, within the window of a session --- */
+
+enum { POOL = 3, WINDOW = 4, SERVED = 60 };
+
+typedef struct work {
+    mrpc_call *call;
+    const echo_Ping *request;
+} work;
+
+typedef struct pool {
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    work list[SERVED];
+    int count, taken;
+    bool stops;
+    mrpc_channel *next; /* to the server that the handlers call */
+    pthread_t threads[POOL];
+    _Atomic int at_once, most, wrong; /* calls of which the handlers are not done */
+} pool;
+
+static void hand_over(echo_Echo_Unary_call *call, const echo_Ping *request, void *state)
+{
+    pool *mine = state;
+    int now = atomic_fetch_add(&mine->at_once, 1) + 1;
+    if (now > atomic_load(&mine->most))
+        atomic_store(&mine->most, now);
+    pthread_mutex_lock(&mine->lock);
+    mine->list[mine->count++] = (work){.call = echo_Echo_Unary_untyped(call), .request = request};
+    pthread_cond_signal(&mine->more);
+    pthread_mutex_unlock(&mine->lock);
+}
+
+/* False: there is none, and there will be none. */
+static bool take_work(pool *mine, work *next)
+{
+    pthread_mutex_lock(&mine->lock);
+    while (mine->taken == mine->count && !mine->stops)
+        pthread_cond_wait(&mine->more, &mine->lock);
+    bool some = mine->taken < mine->count;
+    if (some)
+        *next = mine->list[mine->taken++];
+    pthread_mutex_unlock(&mine->lock);
+    return some;
+}
+
+static void *work_in_pool(void *argument)
+{
+    pool *mine = argument;
+    work next;
+    while (take_work(mine, &next)) {
+        const echo_Pong *pong = NULL;
+        echo_Pong *reply = echo_Pong_new(mrpc_call_heap(next.call));
+        mrpc_status status = echo_Echo_Unary(mine->next, next.request, &pong, NULL);
+        mine->wrong += status.code != MRPC_OK;
+        reply->number = pong != NULL ? pong->number + 1 : 0;
+        mrpc_release(pong);
+        atomic_fetch_sub(&mine->at_once, 1);
+        mine->wrong += mrpc_call_reply(next.call, reply) != 0;
+    }
+    return NULL;
+}
+
+typedef struct served {
+    _Atomic int ends, wrong;
+    _Atomic bool all;
+    uint64_t sum;
+} served;
+
+static void note_served(void *state, const mrpc_status *status, const echo_Pong *reply)
+{
+    served *mine = state;
+    mine->wrong += status->code != MRPC_OK;
+    mine->sum += reply != NULL ? reply->number : 0;
+    mrpc_release(reply);
+    if (++mine->ends == SERVED)
+        atomic_store(&mine->all, true);
+}
+
+static void handlers_run_on_worker_threads_and_call_on_within_the_window(void **state)
+{
+    static const echo_Echo_handlers handlers = {.Unary = hand_over};
+    fixture f;
+    served result = {0};
+    pool mine = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
+    char address[128];
+    set_up(&f, *state);
+    setup few = *f.setup;
+    few.thread = false;
+    few.connection.size = sizeof few.connection;
+    few.connection.max_calls = WINDOW;
+    bool shm = strncmp(few.address, "shm:", 4) == 0;
+    (void)snprintf(address, sizeof address, shm ? "%s%d-pool" : "%s", few.address, (int)getpid());
+    echo_server *server = start_server(&few, address);
+    mrpc_runtime *between = new_runtime(&few);
+    mine.next = new_channel(f.setup, between, echo_server_address(f.server));
+    assert_int_equal(mrpc_server_replace(echo_server_mrpc(server), &echo_Echo_service, &handlers, &mine, NULL, NULL),
+                     0);
+    for (int i = 0; i < POOL; i++)
+        assert_int_equal(pthread_create(&mine.threads[i], NULL, work_in_pool, &mine), 0);
+
+    mrpc_channel *channel = new_channel(&few, f.runtime, echo_server_address(server));
+    echo_Ping pings[SERVED];
+    for (uint64_t i = 0; i < SERVED; i++) {
+        pings[i] = (echo_Ping){.number = i};
+        assert_int_equal(echo_Echo_Unary_start(channel, &pings[i], NULL, note_served, &result, NULL), 0);
+    }
+    drive_until(&f, &result.all);
+    assert_int_equal(result.ends, SERVED);
+    assert_int_equal(result.wrong, 0);
+    assert_int_equal(result.sum, SERVED * (SERVED - 1) / 2 + SERVED);
+    assert_int_equal(mine.wrong, 0);
+    assert_int_equal(mine.most, WINDOW);
+
+    pthread_mutex_lock(&mine.lock);
+    mine.stops = true;
+    pthread_cond_broadcast(&mine.more);
+    pthread_mutex_unlock(&mine.lock);
+    for (int i = 0; i < POOL; i++)
+        assert_int_equal(pthread_join(mine.threads[i], NULL), 0);
+    mrpc_channel_close(channel);
+    mrpc_channel_close(mine.next);
+    mrpc_runtime_unref(between);
+    echo_server_stop(server, 1000);
+    tear_down(&f);
+}
+
 /* --- everybody looks --- */
 
 static void *look_around(void *argument)
@@ -296,6 +423,7 @@ int main(int argc, char **argv)
         NAMED_TEST(threads_share_a_queue),
         NAMED_TEST(of_threads_that_finish_one_call_one_does),
         NAMED_TEST(threads_have_streams_of_their_own),
+        NAMED_TEST(handlers_run_on_worker_threads_and_call_on_within_the_window),
         NAMED_TEST(counters_are_read_while_calls_flow),
         NAMED_TEST(channels_come_and_go_on_one_runtime),
     };
