@@ -2,6 +2,8 @@
 # tests/rdma/ - make check-rdma: what runs over Soft-RoCE in a virtual machine; packaging/rdma.sh installs what that needs
 RDMA_FILES = tests/rdma/check.sh tests/rdma/hello.sh tests/rdma/inside.sh tests/rdma/kv.sh tests/rdma/names.sh tests/rdma/upgrade.sh \
 	tests/rdma/vm.sh
+dist_check_SCRIPTS += tests/rdma/verbs.sh
+TESTS += tests/rdma/verbs.sh
 EXTRA_DIST += $(RDMA_FILES)
 
 .PHONY: check-rdma
@@ -13,6 +15,7 @@ rdma_programs = tests/run-test$(EXEEXT) tests/unit/transport_conformance$(EXEEXT
 	tests/rdma/poorest.la
 
 EXTRA_LTLIBRARIES = tests/rdma/poorest.la
+CLEANFILES += tests/rdma/poorest.la
 tests_rdma_poorest_la_SOURCES = tests/rdma/poorest.c
 tests_rdma_poorest_la_CFLAGS = $(AM_CFLAGS) $(RDMA_CFLAGS)
 tests_rdma_poorest_la_LDFLAGS = -module -avoid-version -rpath /nowhere
@@ -23,7 +26,7 @@ nodist_tests_unit_test_rdma_SOURCES = $(ECHO_FILES)
 tests_unit_test_rdma_LDADD = $(TEST_LDADD)
 
 # The tests of test_runtime_failures.c, and verbs that fail: the program exports what mrpc-rdma.so calls.
-tests_unit_test_rdma_failures_SOURCES = tests/unit/test_runtime_failures.c tests/unit/failing_verbs.c $(RUNTIME_FIXTURE) $(FAILING_ALLOC_FILES)
+tests_unit_test_rdma_failures_SOURCES = tests/unit/test_runtime_failures.c tests/unit/failing_verbs.c tests/unit/failing_verbs.h $(RUNTIME_FIXTURE) $(FAILING_ALLOC_FILES)
 nodist_tests_unit_test_rdma_failures_SOURCES = $(ECHO_FILES)
 tests_unit_test_rdma_failures_CPPFLAGS = $(AM_CPPFLAGS) -DFAILING_VERBS_TOO
 tests_unit_test_rdma_failures_CFLAGS = $(AM_CFLAGS) $(RDMA_CFLAGS)

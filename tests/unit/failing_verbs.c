@@ -5,12 +5,17 @@
  *
  * The program that links this exports these functions (-rdynamic), so the dynamic linker binds the module's calls to
  * them. Those verbs that are functions of a device and inline in <infiniband/verbs.h> are replaced in the device's
- * table when its first completion queue is made.
+ * table when its first completion queue is made. tests/rdma/verbs.sh sees that no verb of the transport is missing
+ * here.
  */
 #include "config.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +23,9 @@
 #include <rdma/rdma_cma.h>
 
 #include "tests/unit/failing_alloc.h"
+#include "tests/unit/failing_verbs.h"
 
+#undef ibv_get_device_list
 #undef ibv_reg_mr
 
 #define EXPORT __attribute__((visibility("default")))
@@ -42,19 +49,62 @@ static const void *object_of(const void *address)
     return dladdr(address, &info) != 0 ? info.dli_fbase : NULL;
 }
 
+/* --- who has called what --- */
+
+enum { SITES = 256 };
+
+/* A place that a verb is called from; those outside of the module are remembered so as to be found quickly. */
+typedef struct site {
+    const void *address;
+    const char *verb;
+    bool inside;
+    unsigned calls, failures;
+} site;
+
+static struct {
+    pthread_mutex_t lock;
+    size_t count;
+    site list[SITES];
+} sites = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static site *site_at(const char *verb, const void *address)
+{
+    for (size_t i = 0; i < sites.count; i++)
+        if (sites.list[i].address == address && sites.list[i].verb == verb)
+            return &sites.list[i];
+    if (sites.count == SITES)
+        abort();
+    if (module == NULL) /* the module is the first to call any */
+        module = object_of(address);
+    sites.list[sites.count] = (site){.address = address, .verb = verb, .inside = object_of(address) == module};
+    return &sites.list[sites.count++];
+}
+
+static bool is_due(const char *verb, const void *address, enum failing_calls what)
+{
+    bool due = failing_alloc_due(what);
+    int reason = errno;
+    pthread_mutex_lock(&sites.lock);
+    site *from = site_at(verb, address);
+    from->calls++;
+    from->failures += due;
+    pthread_mutex_unlock(&sites.lock);
+    errno = reason;
+    return due;
+}
+
+#define IS_DUE(verb, what) is_due(verb, __builtin_return_address(0), what)
+
 /* RESULT NAME(PARAMETERS): FAILED when it is its turn, else the real one of the ARGUMENTS. */
 #define VERB(result, name, parameters, arguments, failed)                                                              \
     EXPORT result name parameters;                                                                                     \
     result name parameters                                                                                             \
     {                                                                                                                  \
         static result(*real) parameters;                                                                               \
-        if (failing_alloc_due(FAILING_VERBS))                                                                          \
+        if (IS_DUE(#name, FAILING_VERBS))                                                                              \
             return failed;                                                                                             \
-        if (real == NULL) {                                                                                            \
+        if (real == NULL)                                                                                              \
             real = (result(*) parameters)next(#name);                                                                  \
-            if (module == NULL)                                                                                        \
-                module = object_of(__builtin_return_address(0));                                                       \
-        }                                                                                                              \
         return real arguments;                                                                                         \
     }
 
@@ -88,6 +138,11 @@ static int failed_errno(void)
 
 VERB(int, ibv_query_device, (struct ibv_context * context, struct ibv_device_attr *attributes), (context, attributes),
      failed_errno())
+VERB(struct ibv_device **, ibv_get_device_list, (int *count), (count), NULL)
+VERB(struct ibv_context *, ibv_open_device, (struct ibv_device * device), (device), NULL)
+VERB(ssize_t, _ibv_query_gid_table,
+     (struct ibv_context * context, struct ibv_gid_entry *entries, size_t most, uint32_t flags, size_t size),
+     (context, entries, most, flags, size), -failed_errno())
 VERB(struct ibv_pd *, ibv_alloc_pd, (struct ibv_context * context), (context), NULL)
 VERB(struct ibv_mr *, ibv_reg_mr, (struct ibv_pd * pd, void *address, size_t size, int access),
      (pd, address, size, access), NULL)
@@ -105,29 +160,29 @@ static struct ibv_context_ops real_ops;
 static int failing_post_send(struct ibv_qp *qp, struct ibv_send_wr *requests, struct ibv_send_wr **bad)
 {
     *bad = requests;
-    return failing_alloc_due(FAILING_VERBS) ? failed_errno() : real_ops.post_send(qp, requests, bad);
+    return IS_DUE("ibv_post_send", FAILING_VERBS) ? failed_errno() : real_ops.post_send(qp, requests, bad);
 }
 
 static int failing_post_recv(struct ibv_qp *qp, struct ibv_recv_wr *requests, struct ibv_recv_wr **bad)
 {
     *bad = requests;
-    return failing_alloc_due(FAILING_VERBS) ? failed_errno() : real_ops.post_recv(qp, requests, bad);
+    return IS_DUE("ibv_post_recv", FAILING_VERBS) ? failed_errno() : real_ops.post_recv(qp, requests, bad);
 }
 
 static int failing_post_srq_recv(struct ibv_srq *srq, struct ibv_recv_wr *requests, struct ibv_recv_wr **bad)
 {
     *bad = requests;
-    return failing_alloc_due(FAILING_VERBS) ? failed_errno() : real_ops.post_srq_recv(srq, requests, bad);
+    return IS_DUE("ibv_post_srq_recv", FAILING_VERBS) ? failed_errno() : real_ops.post_srq_recv(srq, requests, bad);
 }
 
 static int failing_poll_cq(struct ibv_cq *cq, int count, struct ibv_wc *completions)
 {
-    return failing_alloc_due(FAILING_POLLS) ? -failed_errno() : real_ops.poll_cq(cq, count, completions);
+    return IS_DUE("ibv_poll_cq", FAILING_POLLS) ? -failed_errno() : real_ops.poll_cq(cq, count, completions);
 }
 
 static int failing_req_notify_cq(struct ibv_cq *cq, int solicited)
 {
-    return failing_alloc_due(FAILING_VERBS) ? failed_errno() : real_ops.req_notify_cq(cq, solicited);
+    return IS_DUE("ibv_req_notify_cq", FAILING_VERBS) ? failed_errno() : real_ops.req_notify_cq(cq, solicited);
 }
 
 static void replace_ops(struct ibv_context *context)
@@ -152,7 +207,7 @@ struct ibv_cq *ibv_create_cq(struct ibv_context *context, int size, void *user, 
         real = (struct ibv_cq * (*)(struct ibv_context *, int, void *, struct ibv_comp_channel *, int))
             next("ibv_create_cq");
     replace_ops(context);
-    return failing_alloc_due(FAILING_VERBS) ? NULL : real(context, size, user, channel, vector);
+    return IS_DUE("ibv_create_cq", FAILING_VERBS) ? NULL : real(context, size, user, channel, vector);
 }
 
 /* --- allocations of the module, and of nobody else --- */
@@ -160,7 +215,7 @@ struct ibv_cq *ibv_create_cq(struct ibv_context *context, int size, void *user, 
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 
-static bool is_due(const void *caller)
+static bool allocation_is_due(const void *caller)
 {
     return failing_alloc_armed(FAILING_ALLOCATIONS) && module != NULL && object_of(caller) == module &&
            failing_alloc_due(FAILING_ALLOCATIONS);
@@ -169,7 +224,7 @@ static bool is_due(const void *caller)
 EXPORT void *calloc(size_t count, size_t size);
 void *calloc(size_t count, size_t size)
 {
-    if (is_due(__builtin_return_address(0)))
+    if (allocation_is_due(__builtin_return_address(0)))
         return NULL;
     return __libc_calloc(count, size);
 }
@@ -177,7 +232,21 @@ void *calloc(size_t count, size_t size)
 EXPORT void *realloc(void *memory, size_t size);
 void *realloc(void *memory, size_t size)
 {
-    if (is_due(__builtin_return_address(0)))
+    if (allocation_is_due(__builtin_return_address(0)))
         return NULL;
     return __libc_realloc(memory, size);
+}
+
+/* --- what was left out --- */
+
+void failing_verbs_print(void)
+{
+    pthread_mutex_lock(&sites.lock);
+    for (size_t i = 0; i < sites.count; i++) {
+        const site *from = &sites.list[i];
+        if (from->inside)
+            printf("# %s at +0x%lx: %u calls, %u made to fail\n", from->verb,
+                   (unsigned long)((const char *)from->address - (const char *)module), from->calls, from->failures);
+    }
+    pthread_mutex_unlock(&sites.lock);
 }

@@ -34,7 +34,7 @@ tests_unit_test_runtime_death_SOURCES = tests/unit/test_runtime_death.c $(RUNTIM
 nodist_tests_unit_test_runtime_death_SOURCES = $(ECHO_FILES)
 tests_unit_test_runtime_death_LDADD = $(TEST_LDADD)
 
-tests_unit_test_runtime_failures_SOURCES = tests/unit/test_runtime_failures.c $(RUNTIME_FIXTURE) $(FAILING_ALLOC_FILES)
+tests_unit_test_runtime_failures_SOURCES = tests/unit/test_runtime_failures.c tests/unit/failing_verbs.h $(RUNTIME_FIXTURE) $(FAILING_ALLOC_FILES)
 nodist_tests_unit_test_runtime_failures_SOURCES = $(ECHO_FILES)
 tests_unit_test_runtime_failures_LDADD = $(TEST_LDADD)
 tests_unit_test_runtime_failures_LDFLAGS = $(WRAP_ALLOCATIONS)

@@ -15,12 +15,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tests/unit/failing_alloc.h"
+#include "tests/unit/failing_verbs.h"
 #include "tests/unit/runtime_fixture.h"
 
 enum { MESSAGES = 5, PAYLOAD = 200000, TIMEOUT_MS = 30000 };
@@ -341,7 +343,7 @@ static int build(world *w, const setup *how, mrpc_error *error)
     const mrpc_runtime_options options = {.size = sizeof options, .poller = how->poller};
     if (mrpc_runtime_new(&w->runtime, &options, error) != 0)
         return error->code;
-    const mrpc_server_options server = {.size = sizeof server, .runtime = w->runtime};
+    const mrpc_server_options server = {.size = sizeof server, .runtime = w->runtime, .connection = how->connection};
     if (mrpc_server_new(&w->server, &server, error) != 0)
         return error->code;
     int failure = echo_Echo_serve(w->server, &echo_handlers, &w->seen);
@@ -349,8 +351,11 @@ static int build(world *w, const setup *how, mrpc_error *error)
         return mrpc_error_set(error, failure, "the service could not be added");
     if (mrpc_server_listen(w->server, address, error) != 0)
         return error->code;
-    const mrpc_channel_options channel = {
-        .size = sizeof channel, .runtime = w->runtime, .backoff_min_ms = 1, .backoff_max_ms = 5};
+    const mrpc_channel_options channel = {.size = sizeof channel,
+                                          .runtime = w->runtime,
+                                          .backoff_min_ms = 1,
+                                          .backoff_max_ms = 5,
+                                          .connection = how->connection};
     return mrpc_channel_new(&w->client.channel, mrpc_server_address(w->server, 0), &channel, error);
 }
 
@@ -542,6 +547,60 @@ static void verbs_of_one_side_fail(void **state)
     }
 }
 
+/* What only a connection with a device of its choice calls. */
+static void verbs_of_a_chosen_device_fail(void **state)
+{
+    const setup *given = *state;
+    const setup how = {.name = "rdma, chosen device",
+                       .address = given->address,
+                       .connection = {.size = sizeof(mrpc_connection_options),
+                                      .rdma_device = "rxe0",
+                                      .rdma_traffic_class = 8,
+                                      .rdma_ack_timeout_us = 100000}};
+    if (given->connection.size != 0 || is_double(state))
+        return;
+    set_up_fails_in_turn(&how, no_verbs);
+    call_fails_in_turn(&how, &ways[0], no_verbs);
+}
+
+/* The device comes back when everybody has closed it. */
+static void bring_back(mrpc_runtime *runtime)
+{
+    int status = 1;
+    for (int i = 0; i < 300 && status != 0; i++) {
+        (void)mrpc_runtime_poll(runtime, 100);
+        status = system("rdma link add rxe0 type rxe netdev v0 2>/dev/null");
+    }
+    assert_int_equal(status, 0);
+}
+
+static void verbs_fail_when_the_device_is_removed(void **state)
+{
+    enum { REMOVALS = 25 }; /* 2 s each */
+    const setup *how = *state;
+    struct failing_alloc fail;
+    if (how->connection.size != 0 || is_double(state))
+        return;
+    failing_alloc_begin(&fail);
+    failing_alloc_set_calls(no_verbs.which, no_verbs.reason);
+    while (fail.runs < REMOVALS && failing_alloc_next(&fail)) {
+        world w = {0};
+        mrpc_error error;
+        assert_int_equal(build(&w, how, &error), 0);
+        w.client.ping = new_ping(w.client.channel, &ways[0]);
+        check_next_call(&fail, &ways[0], &w.client);
+        failing_alloc_start(&fail);
+        assert_int_equal(system("rdma link delete rxe0 &"), 0); /* waits for everybody to close it */
+        for (int i = 0; i < 20; i++)
+            (void)mrpc_runtime_poll(w.runtime, 25);
+        failing_alloc_stop(&fail);
+        bring_back(w.runtime);
+        check_next_call(&fail, &ways[0], &w.client);
+        demolish(&w);
+    }
+    check_runs(&fail, "removal", 1);
+}
+
 static void polls_fail(void **state)
 {
     for (int i = 0; i < SOME_WAYS && !is_double(state); i++)
@@ -560,6 +619,8 @@ int main(int argc, char **argv)
         NAMED_TEST(verbs_of_both_sides_fail),
         NAMED_TEST(verbs_of_one_side_fail),
         NAMED_TEST(polls_fail),
+        NAMED_TEST(verbs_of_a_chosen_device_fail),
+        NAMED_TEST(verbs_fail_when_the_device_is_removed),
 #endif
         NAMED_TEST(set_up_without_memory_or_descriptors),
         NAMED_TEST(calls_without_memory),
@@ -570,5 +631,9 @@ int main(int argc, char **argv)
         NAMED_TEST(client_without_memory),
         NAMED_TEST(server_without_memory),
     };
-    return run_named_tests(tests, sizeof tests / sizeof tests[0], argc, argv);
+    int failed = run_named_tests(tests, sizeof tests / sizeof tests[0], argc, argv);
+#ifdef FAILING_VERBS_TOO
+    failing_verbs_print();
+#endif
+    return failed;
 }
