@@ -7,6 +7,8 @@
  */
 #include "config.h"
 
+#include <mrpc/reflect.h>
+
 #include "marshal/map.h"
 #include "marshal/table.h"
 #include "marshal/wire.h"
@@ -25,20 +27,12 @@ static const uint8_t *read_fields(mrpc_decoder *decoder, const uint8_t *at, cons
 /* Fields mostly come in their order: `next` is tried first. */
 static const mrpc_field *find_field(const mrpc_type *type, uint32_t number, uint32_t *next)
 {
-    uint32_t low = 0, high = type->field_count;
-    if (*next < high && type->fields[*next].number == number)
+    if (*next < type->field_count && type->fields[*next].number == number)
         return &type->fields[(*next)++];
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (type->fields[middle].number < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == type->field_count || type->fields[low].number != number)
-        return NULL;
-    *next = low + 1;
-    return &type->fields[low];
+    const mrpc_field *field = mrpc_type_find_field(type, number);
+    if (field != NULL)
+        *next = (uint32_t)(field - type->fields) + 1;
+    return field;
 }
 
 /* --- single values --- */

@@ -75,8 +75,8 @@ typedef struct mrpc_schema mrpc_schema;
 /* Makes the types of `size` bytes of a FileDescriptorSet in the protobuf encoding, such as
  * `protoc --include_imports --descriptor_set_out=FILE` writes; nothing of it is kept. All imports must be in it, before
  * the files that need them. Returns 0 or, with the file and the name in *error, MRPC_EFORMAT (it is damaged, or is no
- * valid schema), MRPC_ENOTSUP (a syntax that is not known), MRPC_ENOMEM. The caller ends it with mrpc_schema_free(),
- * after all messages of its types. */
+ * valid schema), MRPC_ENOTSUP (a syntax that is not known), MRPC_ELIMIT (too many fields), MRPC_ENOMEM. The caller ends
+ * it with mrpc_schema_free(), after all messages of its types. */
 MRPC_API MRPC_MUST_CHECK int mrpc_schema_new(const void *set, size_t size, mrpc_schema **schema, mrpc_error *error);
 
 /* NULL is allowed. */
