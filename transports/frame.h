@@ -19,7 +19,8 @@ typedef enum mrpc_frame_type {
     FRAME_GOAWAY,
     FRAME_PING,
     FRAME_PONG,
-    FRAME_RETURN
+    FRAME_RETURN,
+    FRAME_OFFER
 } mrpc_frame_type;
 
 enum {

@@ -111,7 +111,9 @@ MRPC_API uint64_t mrpc_runtime_now(const mrpc_runtime *runtime);
     X(allocations, "allocations outside message heaps: 0 per call in steady state")                                    \
     X(rdma_requests, "rdma: work requests that were posted")                                                           \
     X(rdma_signalled, "rdma: those of them that asked for a completion")                                               \
-    X(rdma_registrations, "rdma: pieces of memory that were registered: 0 per call in steady state")
+    X(rdma_registrations, "rdma: pieces of memory that were registered: 0 per call in steady state")                   \
+    X(rdma_offers, "rdma: messages that were offered to the peer to be read from where they lie")                      \
+    X(rdma_reads, "rdma: work requests that have read what peers offered")
 
 typedef struct mrpc_counters {
     size_t size; /* sizeof(mrpc_counters) of the caller; set before the call */

@@ -2,10 +2,10 @@
 /*
  * poorest.c - a library to preload that makes of any RDMA device the poorest that mrpc works with
  *
- * No shared receive queue, no inline data, 6 segments to a work request, no immediate data, and a completion queue that
- * keeps its size: what iWARP devices lack. The device says so where it can be asked, and refuses all the same; how much
- * is taken inline can only be tried. Errors of ibv_post_send() are negative, as siw's are. It says on stderr that it is
- * there when the first device is asked.
+ * No shared receive queue, no inline data, 6 segments to a work request, no immediate data, no memory windows, and a
+ * completion queue that keeps its size: what iWARP devices lack. The device says so where it can be asked, and refuses
+ * all the same; how much is taken inline can only be tried. Errors of ibv_post_send() are negative, as siw's are. It
+ * says on stderr that it is there when the first device is asked.
  */
 #include "config.h"
 
@@ -38,6 +38,7 @@ int ibv_query_device(struct ibv_context *context, struct ibv_device_attr *attrib
     int (*real)(struct ibv_context *, struct ibv_device_attr *) =
         (int (*)(struct ibv_context *, struct ibv_device_attr *))next("libibverbs.so.1", "ibv_query_device");
     int reason = real(context, attributes);
+    attributes->max_mw = 0;
     attributes->max_sge = SEGMENTS;
     attributes->max_srq = attributes->max_srq_wr = attributes->max_srq_sge = 0;
     (void)fprintf(stderr, "# the poorest device\n");
@@ -82,7 +83,8 @@ static int poor_post_send(struct ibv_qp *qp, struct ibv_send_wr *requests, struc
 {
     for (struct ibv_send_wr *request = requests; request != NULL; request = request->next) {
         bool immediate = request->opcode == IBV_WR_SEND_WITH_IMM || request->opcode == IBV_WR_RDMA_WRITE_WITH_IMM;
-        if (immediate || (request->send_flags & IBV_SEND_INLINE) != 0 || request->num_sge > SEGMENTS) {
+        if (immediate || request->opcode == IBV_WR_BIND_MW || (request->send_flags & IBV_SEND_INLINE) != 0 ||
+            request->num_sge > SEGMENTS) {
             *bad = requests;
             return -EINVAL;
         }

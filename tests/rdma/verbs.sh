@@ -25,7 +25,7 @@ cat transports/rdma/*.c | sed -E 's/"([^"\\]|\\.)*"//g; s/\(void\)!?(ibv|rdma)_[
     grep -oE '\b(ibv|rdma)_[a-z_]+\(' | tr -d '(' | sort | uniq -c |
     while read -r count name; do
         case $(declared "$name") in
-        '' | *void\ | *'const char *' | *sockaddr\ \*) ;;
+        '' | *void\ | *uint32_t\ | *'const char *' | *sockaddr\ \*) ;;
         *) echo "$name $count" ;;
         esac
     done >"$work/called"

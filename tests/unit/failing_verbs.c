@@ -185,6 +185,14 @@ static int failing_req_notify_cq(struct ibv_cq *cq, int solicited)
     return IS_DUE("ibv_req_notify_cq", FAILING_VERBS) ? failed_errno() : real_ops.req_notify_cq(cq, solicited);
 }
 
+static struct ibv_mw *failing_alloc_mw(struct ibv_pd *pd, enum ibv_mw_type type)
+{
+    if (!IS_DUE("ibv_alloc_mw", FAILING_VERBS))
+        return real_ops.alloc_mw(pd, type);
+    errno = failed_errno();
+    return NULL;
+}
+
 static void replace_ops(struct ibv_context *context)
 {
     if (context->ops.post_send == failing_post_send)
@@ -195,6 +203,7 @@ static void replace_ops(struct ibv_context *context)
     context->ops.post_srq_recv = failing_post_srq_recv;
     context->ops.poll_cq = failing_poll_cq;
     context->ops.req_notify_cq = failing_req_notify_cq;
+    context->ops.alloc_mw = failing_alloc_mw;
 }
 
 EXPORT struct ibv_cq *ibv_create_cq(struct ibv_context *context, int size, void *user, struct ibv_comp_channel *channel,

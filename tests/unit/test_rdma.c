@@ -398,10 +398,11 @@ static mrpc_counters cost_of_calls(fixture *f, size_t payload, int calls)
     MRPC_COUNTER_TABLE(SUBTRACT)
 #undef SUBTRACT
     printf("# %zu bytes: %.2f posts, %.2f work requests, %.3f signalled, %.2f bytes copied out, %.2f in, %llu "
-           "registrations\n",
+           "registrations, %.2f offers, %.2f reads\n",
            payload, (double)after.system_calls_send / calls, (double)after.rdma_requests / calls,
            (double)after.rdma_signalled / calls, (double)after.bytes_copied_out / calls,
-           (double)after.bytes_copied_in / calls, (unsigned long long)after.rdma_registrations);
+           (double)after.bytes_copied_in / calls, (unsigned long long)after.rdma_registrations,
+           (double)after.rdma_offers / calls, (double)after.rdma_reads / calls);
     return after;
 }
 
@@ -418,9 +419,39 @@ static void calls_cost_few_posts_and_no_registration(void **state)
     assert_true(small.rdma_signalled <= CALLS / 8);
     assert_int_equal(small.rdma_registrations, 0);
     assert_int_equal(small.allocations, 0);
-    mrpc_counters large = cost_of_calls(&f, 100000, 20);
+    mrpc_counters large = cost_of_calls(&f, 50000, 20);
     assert_true(large.system_calls_send < large.rdma_requests); /* chains */
     assert_int_equal(large.rdma_registrations, 0);
+    assert_int_equal(large.rdma_offers + large.rdma_reads, 0);
+    tear_down(&f);
+}
+
+static void large_payloads_are_read_from_where_they_lie(void **state)
+{
+    (void)state;
+    enum { CALLS = 20, SIZE = 3000000, COPIES = 4096 /* bytes that are copied each way at most, whatever the size */ };
+    const setup how = {.name = "rdma", .address = "rdma://10.99.0.1:0"};
+    fixture f;
+    set_up(&f, &how);
+    mrpc_counters cost = cost_of_calls(&f, SIZE, CALLS);
+    assert_int_equal(cost.rdma_offers, CALLS);            /* the requests */
+    assert_true(cost.rdma_reads >= CALLS * (SIZE >> 20)); /* of the replies, some of which lie in two segments */
+    assert_true(cost.bytes_copied_out <= CALLS * COPIES);
+    assert_true(cost.bytes_copied_in <= CALLS * COPIES);
+    assert_int_equal(cost.rdma_registrations, 0);
+    assert_int_equal(cost.allocations, 0);
+    tear_down(&f);
+}
+
+static void messages_are_read_only_from_the_threshold_on(void **state)
+{
+    (void)state;
+    const setup how = {
+        .name = "rdma", .address = "rdma://10.99.0.1:0", .connection = CONNECTION(.rdma_read = UINT64_MAX)};
+    fixture f;
+    set_up(&f, &how);
+    mrpc_counters cost = cost_of_calls(&f, 1 << 20, 5);
+    assert_int_equal(cost.rdma_offers + cost.rdma_reads, 0);
     tear_down(&f);
 }
 
@@ -471,6 +502,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_server_takes_connections_by_its_device_alone),
         cmocka_unit_test(the_traffic_class_is_on_the_packets),
         cmocka_unit_test(calls_cost_few_posts_and_no_registration),
+        cmocka_unit_test(large_payloads_are_read_from_where_they_lie),
+        cmocka_unit_test(messages_are_read_only_from_the_threshold_on),
         cmocka_unit_test_teardown(lost_and_late_packets_lose_no_call, repair),
         cmocka_unit_test_teardown(a_cut_wire_ends_calls_and_comes_back, repair),
         cmocka_unit_test_teardown(a_removed_device_ends_calls_and_comes_back, repair),

@@ -24,18 +24,38 @@ enum {
 
 /* --- frames that come --- */
 
-static int deliver(mrpc_stream_rx *rx, const mrpc_incoming *incoming)
+int mrpc_rdma_connection_hand_over(mrpc_rdma_connection *connection, const mrpc_incoming *incoming)
 {
-    mrpc_rdma_connection *connection = (mrpc_rdma_connection *)((char *)rx - offsetof(mrpc_rdma_connection, rx));
     /* Asked before: the header may be gone afterwards. */
     bool ends = mrpc_frame_ends_call(incoming->header);
     uint32_t call = incoming->header->call;
     if (incoming->header->type == FRAME_HELLO)
         mrpc_stream_tx_learn(&connection->tx, incoming, connection->chunk);
     int failure = connection->base.events->received(&connection->base, incoming);
-    if (ends && failure == 0 && !rx->stopped)
-        mrpc_stream_tx_end_call(&connection->tx, call);
-    return failure;
+    if (!ends || failure != 0 || connection->rx.stopped)
+        return failure;
+    mrpc_stream_tx_end_call(&connection->tx, call);
+    mrpc_rdma_offer_end_call(connection, call);
+    return 0;
+}
+
+static int deliver(mrpc_stream_rx *rx, const mrpc_incoming *incoming)
+{
+    mrpc_rdma_connection *connection = (mrpc_rdma_connection *)((char *)rx - offsetof(mrpc_rdma_connection, rx));
+    int failure = 0;
+    switch (incoming->header->type) {
+    case FRAME_OFFER:
+        return mrpc_rdma_read_offered(connection, incoming);
+    case FRAME_RETURN:
+        return mrpc_rdma_offer_returned(connection, incoming);
+    case FRAME_CANCEL:
+        mrpc_rdma_read_end_call(connection, incoming->header->call);
+        break;
+    default:
+        if (MRPC_UNLIKELY(connection->reads.first != NULL) && mrpc_rdma_read_defer(connection, incoming, &failure))
+            return failure;
+    }
+    return mrpc_rdma_connection_hand_over(connection, incoming);
 }
 
 /* --- making --- */
@@ -89,9 +109,13 @@ int mrpc_rdma_connection_new(mrpc_rdma_connection **result, mrpc_rdma *rdma, con
         .max_message = setup->options.max_message,
         .max_unfinished = setup->options.max_unfinished,
         .chunk = setup->options.chunk,
+        .offers = true,
         .error = &connection->reason,
         .deliver = deliver,
     };
+    connection->offers.last = &connection->offers.first;
+    connection->offers.threshold = setup->options.rdma_read;
+    connection->reads.last = &connection->reads.first;
     link_connection(connection);
     *result = connection;
     return 0;
@@ -141,6 +165,34 @@ static int create_queue_pair(mrpc_rdma_connection *connection, mrpc_error *error
     return mrpc_rdma_error(error, connection->base.peer, "rdma_create_qp", errno);
 }
 
+/* Where large messages come from and go to without being copied, as far as the device can do that. */
+static int enter_heaps(mrpc_rdma_connection *connection, mrpc_rdma_device *device, mrpc_error *error)
+{
+    int failure = connection->send_heap == NULL ? mrpc_rdma_device_make_replies(device, error) : 0;
+    if (failure != 0)
+        return failure;
+    if (connection->send_heap == NULL)
+        connection->send_heap = device->replies;
+    mrpc_heap *received = connection->rx.heap != NULL ? connection->rx.heap : device->heap;
+    bool reads = device->attributes.max_qp_rd_atom > 0 && device->attributes.max_qp_init_rd_atom > 0;
+    if (reads)
+        connection->reads.registry = mrpc_rdma_registry_enter(device, received);
+    if (device->has_windows)
+        connection->offers.registry = mrpc_rdma_registry_enter(device, connection->send_heap);
+    if ((reads && connection->reads.registry == NULL) || (device->has_windows && connection->offers.registry == NULL))
+        return mrpc_error_set(error, MRPC_ENOMEM, "%s: no memory for registrations", connection->base.peer);
+    return 0;
+}
+
+static void leave_heaps(mrpc_rdma_connection *connection, mrpc_rdma_device *device)
+{
+    mrpc_rdma_offer_clear(connection);
+    mrpc_rdma_read_clear(connection);
+    mrpc_rdma_registry_leave(device, connection->offers.registry);
+    mrpc_rdma_registry_leave(device, connection->reads.registry);
+    connection->offers.registry = connection->reads.registry = NULL;
+}
+
 int mrpc_rdma_connection_equip(mrpc_rdma_connection *connection, mrpc_error *error)
 {
     mrpc_rdma_device *device;
@@ -164,7 +216,7 @@ int mrpc_rdma_connection_equip(mrpc_rdma_connection *connection, mrpc_error *err
         return MRPC_ENOMEM;
     mrpc_stream_tx_init(&connection->tx, &device->buffers, connection->base.counters);
     connection->rx.buffers = &device->buffers;
-    return 0;
+    return enter_heaps(connection, device, error);
 }
 
 /* The buffers are the device's, which may go when the hub has been left. */
@@ -185,7 +237,9 @@ void mrpc_rdma_connection_strip(mrpc_rdma_connection *connection)
     if (connection->id->qp != NULL)
         rdma_destroy_qp(connection->id);
     if (connection->sent != connection->done)
-        (void)mrpc_rdma_sends_done(connection, connection->sent - 1);
+        (void)mrpc_rdma_sends_done(connection, connection->sent - 1, false);
+    if (device != NULL)
+        leave_heaps(connection, device);
     leave_buffers(connection);
     /* It says goodbye in the connection manager's words, where that was not done yet. */
     (void)rdma_destroy_id(connection->id);
@@ -206,7 +260,8 @@ mrpc_rdma_greeting mrpc_rdma_connection_greeting(const mrpc_rdma_connection *con
                                 .version = RDMA_VERSION,
                                 .minimum = RDMA_VERSION,
                                 .window = connection->window,
-                                .buffer = connection->options.rdma_buffer};
+                                .buffer = connection->options.rdma_buffer,
+                                .offers = connection->reads.registry != NULL ? RDMA_OFFERS : 0};
 }
 
 int mrpc_rdma_connection_greeted(mrpc_rdma_connection *connection, const void *data, size_t bytes, mrpc_error *error)
@@ -226,6 +281,7 @@ int mrpc_rdma_connection_greeted(mrpc_rdma_connection *connection, const void *d
                               greeting.buffer);
     connection->credits = connection->peer_window = greeting.window;
     connection->peer_buffer = smaller(greeting.buffer, RDMA_BUFFER_MAX) & ~7u;
+    connection->offers.most = smaller(greeting.offers, RDMA_OFFERS);
     return 0;
 }
 
@@ -269,8 +325,10 @@ static void detach(mrpc_rdma_connection *connection)
     connection->rx.stopped = true;
     mrpc_loop_stop(connection->rdma->loop, &connection->timer);
     mrpc_rdma_attempt_free(connection);
-    if (connection->tx.buffers != NULL)
-        mrpc_stream_tx_clear(&connection->tx);
+    if (connection->tx.buffers == NULL)
+        return;
+    mrpc_rdma_offer_detach(connection);
+    mrpc_stream_tx_clear(&connection->tx);
 }
 
 static void clear_receiver(mrpc_rdma_connection *connection)

@@ -48,7 +48,13 @@ static int open_device(mrpc_rdma_device *device, const struct sockaddr *own, mrp
     failure = mrpc_heap_new(&device->heap, &options, error);
     if (failure != 0)
         return failure;
-    device->registry = (mrpc_rdma_registry){.pd = device->pd, .heap = device->heap, .counters = device->rdma->counters};
+    const unsigned windows = IBV_DEVICE_MEM_WINDOW_TYPE_2A | IBV_DEVICE_MEM_WINDOW_TYPE_2B;
+    device->has_windows = (device->attributes.device_cap_flags & windows) != 0 && device->attributes.max_mw > 0;
+    device->registry = (mrpc_rdma_registry){.pd = device->pd,
+                                            .heap = device->heap,
+                                            .access = IBV_ACCESS_LOCAL_WRITE |
+                                                      (device->has_windows ? (unsigned)IBV_ACCESS_MW_BIND : 0),
+                                            .counters = device->rdma->counters};
     device->buffers.heap = device->heap;
     return 0;
 }
@@ -75,6 +81,12 @@ int mrpc_rdma_device_get(mrpc_rdma_device **result, mrpc_rdma *rdma, struct rdma
     rdma->devices = device;
     *result = device;
     return 0;
+}
+
+int mrpc_rdma_device_make_replies(mrpc_rdma_device *device, mrpc_error *error)
+{
+    const mrpc_heap_options options = {.size = sizeof options, .name = "mrpc rdma replies"};
+    return device->replies != NULL ? 0 : mrpc_heap_new(&device->replies, &options, error);
 }
 
 /* It closes devices that are gone when it next looks which there are. They are still there when the connection manager
@@ -106,6 +118,7 @@ void mrpc_rdma_device_free(mrpc_rdma_device *device)
     mrpc_buffers_clear(&device->buffers);
     mrpc_rdma_registry_clear(&device->registry);
     mrpc_heap_unref(device->heap);
+    mrpc_heap_unref(device->replies);
     if (device->pd != NULL)
         (void)ibv_dealloc_pd(device->pd); /* it can fail only while something is left in it */
     if (device->anchor != NULL)

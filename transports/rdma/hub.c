@@ -128,14 +128,16 @@ void mrpc_rdma_hub_touch(mrpc_rdma_connection *connection)
     connection->hub->touched = connection;
 }
 
-static void settle_touched(mrpc_rdma_hub *hub)
+static bool settle_touched(mrpc_rdma_hub *hub)
 {
+    bool came = false;
     while (hub->touched != NULL) {
         mrpc_rdma_connection *connection = hub->touched;
         hub->touched = connection->touched_next;
         connection->is_touched = false;
-        mrpc_rdma_settle(connection);
+        came |= mrpc_rdma_settle(connection);
     }
+    return came;
 }
 
 /* --- receive buffers --- */
@@ -288,7 +290,7 @@ bool mrpc_rdma_hub_poll(mrpc_rdma_hub *hub)
     } while (count == BATCH);
     hub->used -= hub->retired;
     hub->retired = 0;
-    settle_touched(hub);
+    came |= settle_touched(hub);
     hub->polling = false;
     return came;
 }

@@ -5,8 +5,8 @@ if HAVE_RDMA
 transportdir = $(moduledir)
 transport_LTLIBRARIES = mrpc-rdma.la
 mrpc_rdma_la_SOURCES = transports/rdma/choice.c transports/rdma/connect.c transports/rdma/connection.c transports/rdma/device.c transports/rdma/events.c \
-	transports/rdma/host.c transports/rdma/hub.c transports/rdma/listen.c transports/rdma/memory.c transports/rdma/protocol.h \
-	transports/rdma/rdma.c transports/rdma/rdma.h transports/rdma/receive.c transports/rdma/send.c transports/rdma/verbs.c \
+	transports/rdma/host.c transports/rdma/hub.c transports/rdma/listen.c transports/rdma/memory.c transports/rdma/offer.c transports/rdma/protocol.h \
+	transports/rdma/rdma.c transports/rdma/rdma.h transports/rdma/read.c transports/rdma/receive.c transports/rdma/send.c transports/rdma/verbs.c \
 	transports/address/address.c transports/address/lookup.c \
 	transports/stream/buffers.c transports/stream/check.c transports/stream/messages.c transports/stream/partial.c \
 	transports/stream/pieces.c transports/stream/rx.c transports/stream/tx.c

@@ -36,7 +36,7 @@ static int register_segment(mrpc_rdma_registry *registry, uint32_t segment, cons
     if (failure != 0)
         return failure;
     size_t bytes = mrpc_heap_segment_size(registry->heap);
-    struct ibv_mr *region = ibv_reg_mr(registry->pd, (void *)(uintptr_t)base, bytes, IBV_ACCESS_LOCAL_WRITE);
+    struct ibv_mr *region = ibv_reg_mr(registry->pd, (void *)(uintptr_t)base, bytes, registry->access);
     if (region == NULL)
         return mrpc_rdma_error(error, "rdma", "ibv_reg_mr", errno);
     registry->regions[segment] = region;
@@ -44,8 +44,9 @@ static int register_segment(mrpc_rdma_registry *registry, uint32_t segment, cons
     return 0;
 }
 
-int mrpc_rdma_registry_key(mrpc_rdma_registry *registry, const void *memory, size_t *bytes, uint32_t *key,
-                           mrpc_error *error)
+/* 0, or why there is none. */
+static int find_region(mrpc_rdma_registry *registry, const void *memory, size_t *bytes, struct ibv_mr **region,
+                       mrpc_error *error)
 {
     uint32_t segment;
     uint64_t offset;
@@ -59,8 +60,25 @@ int mrpc_rdma_registry_key(mrpc_rdma_registry *registry, const void *memory, siz
     size_t here = mrpc_heap_segment_size(registry->heap) - offset;
     if (*bytes > here)
         *bytes = here;
-    *key = registry->regions[segment]->lkey;
+    *region = registry->regions[segment];
     return 0;
+}
+
+struct ibv_mr *mrpc_rdma_registry_region(mrpc_rdma_registry *registry, const void *memory, size_t *bytes,
+                                         mrpc_error *error)
+{
+    struct ibv_mr *region;
+    return find_region(registry, memory, bytes, &region, error) == 0 ? region : NULL;
+}
+
+int mrpc_rdma_registry_key(mrpc_rdma_registry *registry, const void *memory, size_t *bytes, uint32_t *key,
+                           mrpc_error *error)
+{
+    struct ibv_mr *region;
+    int failure = find_region(registry, memory, bytes, &region, error);
+    if (failure == 0)
+        *key = region->lkey;
+    return failure;
 }
 
 void *mrpc_rdma_registry_alloc(mrpc_rdma_registry *registry, size_t bytes, uint32_t *key, mrpc_error *error)
@@ -81,11 +99,46 @@ void *mrpc_rdma_registry_alloc(mrpc_rdma_registry *registry, size_t bytes, uint3
 
 void mrpc_rdma_registry_clear(mrpc_rdma_registry *registry)
 {
-    /* It can fail only while a window is bound to the region, and none is. */
+    /* It can fail only while a window is bound to the region, and those are gone. */
     for (uint32_t i = 0; i < registry->capacity; i++)
         if (registry->regions[i] != NULL)
             (void)ibv_dereg_mr(registry->regions[i]);
     free(registry->regions);
     registry->regions = NULL;
     registry->capacity = 0;
+}
+
+/* --- the heaps of others --- */
+
+mrpc_rdma_registry *mrpc_rdma_registry_enter(mrpc_rdma_device *device, mrpc_heap *heap)
+{
+    mrpc_rdma_registry *registry = device->others;
+    while (registry != NULL && registry->heap != heap)
+        registry = registry->next;
+    if (registry == NULL) {
+        registry = calloc(1, sizeof *registry);
+        if (registry == NULL)
+            return NULL;
+        *registry = device->registry;
+        registry->regions = NULL;
+        registry->capacity = 0;
+        registry->heap = mrpc_heap_ref(heap);
+        registry->next = device->others;
+        device->others = registry;
+    }
+    registry->users++;
+    return registry;
+}
+
+void mrpc_rdma_registry_leave(mrpc_rdma_device *device, mrpc_rdma_registry *registry)
+{
+    if (registry == NULL || --registry->users > 0)
+        return;
+    mrpc_rdma_registry **link = &device->others;
+    while (*link != registry)
+        link = &(*link)->next;
+    *link = registry->next;
+    mrpc_rdma_registry_clear(registry);
+    mrpc_heap_unref(registry->heap);
+    free(registry);
 }

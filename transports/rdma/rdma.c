@@ -51,8 +51,13 @@ static void rdma_commit(mrpc_connection *base, mrpc_space *space, const mrpc_ext
 {
     mrpc_rdma_connection *connection = of(base);
     const mrpc_frame *frame = (const mrpc_frame *)(const void *)space->data;
-    if (MRPC_UNLIKELY(connection->rx.partial_count > 0) && mrpc_frame_ends_call(frame))
+    bool receiving = connection->rx.partial_count > 0 || connection->reads.first != NULL;
+    if (MRPC_UNLIKELY(receiving) && mrpc_frame_ends_call(frame)) {
         mrpc_stream_rx_end_call(&connection->rx, frame->call);
+        mrpc_rdma_read_end_call(connection, frame->call);
+    }
+    if (extents != NULL && frame->extents > 0 && mrpc_rdma_offer(connection, space, extents, token))
+        return;
     mrpc_stream_tx_commit(&connection->tx, space, extents, token);
 }
 
@@ -63,7 +68,8 @@ static void rdma_abort(mrpc_connection *base, mrpc_space *space)
 
 static void rdma_abandon(mrpc_connection *base, mrpc_send_token *token)
 {
-    mrpc_stream_tx_abandon(&of(base)->tx, token);
+    if (!mrpc_rdma_offer_abandon(of(base), token))
+        mrpc_stream_tx_abandon(&of(base)->tx, token);
 }
 
 static void rdma_flush(mrpc_connection *base)
@@ -86,7 +92,8 @@ static size_t rdma_queued(const mrpc_connection *base)
 
 static bool rdma_opening(const mrpc_connection *base, uint32_t last)
 {
-    return mrpc_stream_rx_opening(&((const mrpc_rdma_connection *)base)->rx, last);
+    const mrpc_rdma_connection *connection = (const mrpc_rdma_connection *)base;
+    return mrpc_stream_rx_opening(&connection->rx, last) || mrpc_rdma_read_opening(connection, last);
 }
 
 static bool rdma_poll(mrpc_connection *base)

@@ -8,6 +8,7 @@
  *   listen      listening and accepting                              memory       registered memory
  *   connection  life and end of a connection                         send         work requests and credits out
  *   verbs       errors in words                                      receive      completions and credits in
+ *   offer       large payloads that the peer reads                   read         those of the peer
  *   choice      the device that the options want
  *
  *     loop ─ mrpc_rdma ─┬─ device ─┬─ hub ─┬─ connection ─ queue pair
@@ -32,6 +33,9 @@ typedef struct mrpc_rdma_device mrpc_rdma_device;
 typedef struct mrpc_rdma_hub mrpc_rdma_hub;
 typedef struct mrpc_rdma_connection mrpc_rdma_connection;
 typedef struct mrpc_rdma_listener mrpc_rdma_listener;
+typedef struct mrpc_rdma_read mrpc_rdma_read;
+typedef struct mrpc_rdma_loan mrpc_rdma_loan;
+typedef struct mrpc_rdma_request mrpc_rdma_request;
 
 enum {
     RDMA_SEGMENTS_MAX = 16, /* of one work request */
@@ -46,21 +50,32 @@ int mrpc_rdma_error(mrpc_error *error, const char *where, const char *verb, int 
 
 /* --- memory.c: a heap's segments, registered with a device when they are first used --- */
 
-typedef struct mrpc_rdma_registry {
+typedef struct mrpc_rdma_registry mrpc_rdma_registry;
+struct mrpc_rdma_registry {
+    mrpc_rdma_registry *next; /* of the device */
+    uint32_t users;           /* connections */
     struct ibv_pd *pd;
     mrpc_heap *heap;
+    unsigned access;         /* IBV_ACCESS_…, none of which is remote */
     struct ibv_mr **regions; /* by segment; NULL: not registered yet */
     uint32_t capacity;
     mrpc_counters *counters;
-} mrpc_rdma_registry;
+};
 
 /* The key of memory in the registry's heap; *bytes is lowered to those that have it, which lie in one segment. ENOMEM,
  * ESYS. */
 MRPC_MUST_CHECK int mrpc_rdma_registry_key(mrpc_rdma_registry *registry, const void *memory, size_t *bytes,
                                            uint32_t *key, mrpc_error *error);
+/* The same, as the region that holds the memory. NULL, with *error. */
+struct ibv_mr *mrpc_rdma_registry_region(mrpc_rdma_registry *registry, const void *memory, size_t *bytes,
+                                         mrpc_error *error);
 /* Memory of the heap that has one key, for `bytes` up to 64 KiB. NULL, with *error. */
 void *mrpc_rdma_registry_alloc(mrpc_rdma_registry *registry, size_t bytes, uint32_t *key, mrpc_error *error);
 void mrpc_rdma_registry_clear(mrpc_rdma_registry *registry);
+/* The one that the connections of the device share for a heap of others. NULL: no memory. */
+mrpc_rdma_registry *mrpc_rdma_registry_enter(mrpc_rdma_device *device, mrpc_heap *heap);
+/* The last user unregisters all. NULL is allowed. */
+void mrpc_rdma_registry_leave(mrpc_rdma_device *device, mrpc_rdma_registry *registry);
 
 /* --- device.c --- */
 
@@ -74,6 +89,9 @@ struct mrpc_rdma_device {
     struct ibv_pd *pd;
     mrpc_heap *heap;             /* of all that the transport sends from and receives into */
     mrpc_rdma_registry registry; /* of that heap */
+    mrpc_rdma_registry *others;  /* of heaps that messages are in */
+    mrpc_heap *replies;          /* that messages to clients are made in; NULL: nobody has needed it */
+    bool has_windows;            /* memory windows that are bound to a queue pair */
     mrpc_buffers buffers;        /* in it */
     mrpc_rdma_hub *hubs;
 };
@@ -81,6 +99,8 @@ struct mrpc_rdma_device {
 /* The device that the connection manager has bound the id to; made at first use. ENOMEM, ESYS. */
 MRPC_MUST_CHECK int mrpc_rdma_device_get(mrpc_rdma_device **device, mrpc_rdma *rdma, struct rdma_cm_id *id,
                                          mrpc_error *error);
+/* Makes device->replies, where it is not there yet. ENOMEM, ESYS. */
+MRPC_MUST_CHECK int mrpc_rdma_device_make_replies(mrpc_rdma_device *device, mrpc_error *error);
 /* The device that event->id, the anchor, belongs to has gone; its connections are told by events of their own. */
 void mrpc_rdma_device_removed(const struct rdma_cm_event *event);
 /* A device is being removed: has librdmacm close it as soon as it is gone and no id is left on it. */
@@ -164,6 +184,68 @@ struct mrpc_rdma {
 /* ENOMEM, ESYS, ENOTSUP (there is no RDMA on this machine: says what is missing). */
 MRPC_MUST_CHECK int mrpc_rdma_get(mrpc_rdma **rdma, const mrpc_transport_setup *setup, mrpc_error *error);
 
+/* --- offer.c: messages whose payloads the peer reads from where they lie --- */
+
+typedef struct mrpc_rdma_offers {
+    mrpc_rdma_registry *registry;       /* of the heap that messages are made in; NULL: nothing can be offered */
+    uint64_t threshold;                 /* bytes of payload from which a message is offered */
+    uint32_t most;                      /* that the peer lets be out at once */
+    mrpc_rdma_loan *loans[RDMA_OFFERS]; /* by number; made when first needed */
+    mrpc_rdma_loan *first, **last;      /* whose windows are to be bound, or closed */
+} mrpc_rdma_offers;
+
+/* Takes the place of a commit. False: the message is to be sent; nothing was changed. */
+bool mrpc_rdma_offer(mrpc_rdma_connection *connection, mrpc_space *space, const mrpc_extent *extents,
+                     mrpc_send_token *token);
+/* The next work request for windows: those of an offer are bound before it is sent. False: there is none. */
+bool mrpc_rdma_offer_next(mrpc_rdma_connection *connection, struct ibv_send_wr *post, mrpc_rdma_request *request);
+/* The owner of the token does not wait any more; false: it belongs to no offer. The memory stays with the heap until
+ * the peer has given it back. */
+bool mrpc_rdma_offer_abandon(mrpc_rdma_connection *connection, const mrpc_send_token *token);
+/* The same for all of a call. */
+void mrpc_rdma_offer_end_call(mrpc_rdma_connection *connection, uint32_t call);
+/* The same for all. */
+void mrpc_rdma_offer_detach(mrpc_rdma_connection *connection);
+/* A RETURN frame. 0, or MRPC_EPROTO with connection->reason. */
+MRPC_MUST_CHECK int mrpc_rdma_offer_returned(mrpc_rdma_connection *connection, const mrpc_incoming *incoming);
+/* Its windows are closed: nobody reads it any more. */
+void mrpc_rdma_offer_closed(mrpc_rdma_connection *connection, mrpc_rdma_loan *loan);
+/* Has all windows closed that are open. False: it takes the end of the queue pair to do that. */
+bool mrpc_rdma_offer_withdraw(mrpc_rdma_connection *connection);
+/* The queue pair is gone, and with it every right. */
+void mrpc_rdma_offer_clear(mrpc_rdma_connection *connection);
+
+/* --- read.c: reading what the peer offers --- */
+
+typedef struct mrpc_rdma_reads {
+    mrpc_rdma_registry *registry; /* of the heap that is read into */
+    mrpc_rdma_read *first, **last;
+    mrpc_rdma_read *posting; /* the first that is not posted in full; NULL: none */
+    uint32_t count;
+    uint32_t return_count;
+    uint64_t returns[RDMA_OFFERS]; /* numbers to be given back */
+} mrpc_rdma_reads;
+
+/* An OFFER frame. 0, or MRPC_EPROTO… with connection->reason. */
+MRPC_MUST_CHECK int mrpc_rdma_read_offered(mrpc_rdma_connection *connection, const mrpc_incoming *incoming);
+/* A frame that must not overtake a message of the call that is being read: it is kept, and true returned; or *failure
+ * set. */
+bool mrpc_rdma_read_defer(mrpc_rdma_connection *connection, const mrpc_incoming *incoming, int *failure);
+/* The next READ. False: there is none. */
+bool mrpc_rdma_read_next(mrpc_rdma_connection *connection, struct ibv_send_wr *post, struct ibv_sge *place,
+                         mrpc_rdma_request *request);
+/* One is completed. */
+void mrpc_rdma_read_done(mrpc_rdma_read *read);
+/* Delivers what is complete, in order. True when there was something. */
+bool mrpc_rdma_read_deliver(mrpc_rdma_connection *connection);
+/* Commits a RETURN frame of what is to be given back. */
+void mrpc_rdma_read_give_back(mrpc_rdma_connection *connection);
+/* What is being read in the call is not wanted any more. */
+void mrpc_rdma_read_end_call(mrpc_rdma_connection *connection, uint32_t call);
+bool mrpc_rdma_read_opening(const mrpc_rdma_connection *connection, uint32_t last);
+/* The queue pair is gone: nothing is written any more. */
+void mrpc_rdma_read_clear(mrpc_rdma_connection *connection);
+
 /* --- connection.c --- */
 
 typedef enum mrpc_rdma_state {
@@ -175,11 +257,13 @@ typedef enum mrpc_rdma_state {
 } mrpc_rdma_state;
 
 /* A work request that was posted. */
-typedef struct mrpc_rdma_request {
+struct mrpc_rdma_request {
     mrpc_buffer *kept[RDMA_SEGMENTS_MAX];
     uint32_t count;
     bool goodbye;
-} mrpc_rdma_request;
+    mrpc_rdma_read *read; /* of whose work requests it is one */
+    mrpc_rdma_loan *loan; /* whose last window it closes */
+};
 
 typedef struct mrpc_rdma_attempt mrpc_rdma_attempt;
 
@@ -216,6 +300,8 @@ struct mrpc_rdma_connection {
     mrpc_rdma_header *headers; /* as many, in registered memory */
     uint32_t header_key;
 
+    mrpc_rdma_offers offers;
+    mrpc_rdma_reads reads;
     mrpc_stream_tx tx;
     mrpc_stream_rx rx;
     uint32_t chunk; /* of this side */
@@ -249,6 +335,8 @@ void mrpc_rdma_connection_fail_text(mrpc_rdma_connection *connection, int code, 
 mrpc_rdma_greeting mrpc_rdma_connection_greeting(const mrpc_rdma_connection *connection);
 MRPC_MUST_CHECK int mrpc_rdma_connection_greeted(mrpc_rdma_connection *connection, const void *data, size_t bytes,
                                                  mrpc_error *error);
+/* Hands a frame to the owner, whose turn it is within its call. */
+MRPC_MUST_CHECK int mrpc_rdma_connection_hand_over(mrpc_rdma_connection *connection, const mrpc_incoming *incoming);
 /* The parameters for the connection manager. */
 struct rdma_conn_param mrpc_rdma_connection_parameters(const mrpc_rdma_connection *connection,
                                                        const mrpc_rdma_greeting *greeting);
@@ -263,15 +351,17 @@ static inline bool mrpc_rdma_is_open(const mrpc_rdma_connection *connection)
 void mrpc_rdma_send(mrpc_rdma_connection *connection);
 /* Says goodbye. False: that could not be posted. */
 bool mrpc_rdma_say_goodbye(mrpc_rdma_connection *connection);
-/* The work requests up to number `last` are completed. True: the goodbye was one of them. */
-bool mrpc_rdma_sends_done(mrpc_rdma_connection *connection, uint32_t last);
+/* The work requests up to number `last` are completed, or none of those after some of them will have an effect. True:
+ * the goodbye was one of them. */
+bool mrpc_rdma_sends_done(mrpc_rdma_connection *connection, uint32_t last, bool succeeded);
 
 /* --- receive.c --- */
 
 /* Handles one completion of the hub. True when it brought a frame. */
 bool mrpc_rdma_complete(mrpc_rdma_hub *hub, const struct ibv_wc *completion);
-/* All completions that were there are handled: sends what they made possible or necessary. */
-void mrpc_rdma_settle(mrpc_rdma_connection *connection);
+/* All completions that were there are handled: delivers what was read, and sends what they made possible or necessary.
+ * True when a frame was delivered. */
+bool mrpc_rdma_settle(mrpc_rdma_connection *connection);
 
 /* --- connect.c --- */
 

@@ -88,11 +88,26 @@ static bool received(mrpc_rdma_connection *connection, const struct ibv_wc *comp
     return true;
 }
 
+/* Of a failed one the opcode need not be valid (ibv_poll_cq(3)): then it is what it is most of the time. */
+static const char *name_of(enum ibv_wc_opcode opcode)
+{
+    switch (opcode) {
+    case IBV_WC_RDMA_READ:
+        return "an RDMA read";
+    case IBV_WC_BIND_MW:
+        return "binding a memory window";
+    case IBV_WC_LOCAL_INV:
+        return "closing a memory window";
+    default:
+        return "a send";
+    }
+}
+
 static void sent(mrpc_rdma_connection *connection, const struct ibv_wc *completion)
 {
-    bool goodbye = mrpc_rdma_sends_done(connection, (uint32_t)completion->wr_id);
+    bool goodbye = mrpc_rdma_sends_done(connection, (uint32_t)completion->wr_id, completion->status == IBV_WC_SUCCESS);
     if (completion->status != IBV_WC_SUCCESS)
-        completion_failed(connection, completion, "a send");
+        completion_failed(connection, completion, name_of(completion->opcode));
     if (connection->state == RDMA_LEAVING && (goodbye || completion->status != IBV_WC_SUCCESS))
         connection->failed = true; /* nothing is left to wait for: leave() frees it */
 }
@@ -117,10 +132,14 @@ bool mrpc_rdma_complete(mrpc_rdma_hub *hub, const struct ibv_wc *completion)
     return came;
 }
 
-void mrpc_rdma_settle(mrpc_rdma_connection *connection)
+bool mrpc_rdma_settle(mrpc_rdma_connection *connection)
 {
     mrpc_rdma_connection_enter(connection);
+    bool came = mrpc_rdma_read_deliver(connection);
+    if (came)
+        connection->base.active = mrpc_loop_now(connection->rdma->loop);
     if (mrpc_rdma_is_open(connection))
         mrpc_rdma_send(connection);
     mrpc_rdma_connection_leave(connection);
+    return came;
 }

@@ -45,20 +45,38 @@ static mrpc_rdma_request *request_at(mrpc_rdma_connection *connection, uint32_t 
     return &connection->requests[number & (connection->queue - 1)];
 }
 
+/* The next request of the chain, without anything. */
+static struct ibv_send_wr *begin_bare(mrpc_rdma_connection *connection, chain *posts)
+{
+    uint32_t number = connection->sent++;
+    *request_at(connection, number) = (mrpc_rdma_request){.count = 0};
+    struct ibv_send_wr *post = &posts->requests[posts->count];
+    *post = (struct ibv_send_wr){.wr_id = (uint64_t)connection->number << 32 | number,
+                                 .sg_list = posts->places[posts->count]};
+    posts->count++;
+    return post;
+}
+
+static void take_back(mrpc_rdma_connection *connection, chain *posts)
+{
+    connection->sent--;
+    posts->count--;
+}
+
 /* The next request of the chain, with its header; the credits that are owed go with it. */
 static struct ibv_send_wr *begin_request(mrpc_rdma_connection *connection, chain *posts, uint32_t flags)
 {
-    uint32_t number = connection->sent++;
-    *request_at(connection, number) = (mrpc_rdma_request){.goodbye = flags & RDMA_GOODBYE};
+    struct ibv_send_wr *post = begin_bare(connection, posts);
+    uint32_t number = (uint32_t)post->wr_id;
+    request_at(connection, number)->goodbye = flags & RDMA_GOODBYE;
     mrpc_rdma_header *header = &connection->headers[number & (connection->queue - 1)];
     *header = (mrpc_rdma_header){.credits = connection->owed, .flags = flags};
     connection->allowed += connection->owed;
     connection->owed = 0;
-    struct ibv_sge *places = posts->places[posts->count];
-    struct ibv_send_wr *post = &posts->requests[posts->count++];
-    places[0] = (struct ibv_sge){.addr = (uintptr_t)header, .length = sizeof *header, .lkey = connection->header_key};
-    *post = (struct ibv_send_wr){
-        .wr_id = (uint64_t)connection->number << 32 | number, .sg_list = places, .num_sge = 1, .opcode = IBV_WR_SEND};
+    post->sg_list[0] =
+        (struct ibv_sge){.addr = (uintptr_t)header, .length = sizeof *header, .lkey = connection->header_key};
+    post->num_sge = 1;
+    post->opcode = IBV_WR_SEND;
     return post;
 }
 
@@ -150,6 +168,8 @@ static uint32_t free_places(const mrpc_rdma_connection *connection)
 static bool is_inline(const mrpc_rdma_connection *connection, const struct ibv_send_wr *post)
 {
     uint32_t bytes = 0;
+    if (post->opcode != IBV_WR_SEND)
+        return false;
     for (int i = 0; i < post->num_sge; i++)
         bytes += post->sg_list[i].length;
     return bytes <= connection->inline_max;
@@ -195,23 +215,60 @@ static bool post_chain(mrpc_rdma_connection *connection, chain *posts)
     return true;
 }
 
+static bool has_room(const mrpc_rdma_connection *connection, const chain *posts, uint32_t reserved)
+{
+    return posts->count < RDMA_CHAIN && free_places(connection) > reserved;
+}
+
+/* Windows of offers. False: some are still to come. */
+static bool add_windows(mrpc_rdma_connection *connection, chain *posts, uint32_t reserved)
+{
+    while (connection->offers.first != NULL && has_room(connection, posts, reserved)) {
+        struct ibv_send_wr *post = begin_bare(connection, posts);
+        (void)mrpc_rdma_offer_next(connection, post, request_at(connection, (uint32_t)post->wr_id));
+    }
+    return connection->offers.first == NULL;
+}
+
+static void add_reads(mrpc_rdma_connection *connection, chain *posts)
+{
+    while (connection->reads.posting != NULL && has_room(connection, posts, RESERVED)) {
+        struct ibv_send_wr *post = begin_bare(connection, posts);
+        post->num_sge = 1;
+        if (mrpc_rdma_read_next(connection, post, post->sg_list, request_at(connection, (uint32_t)post->wr_id)))
+            continue;
+        take_back(connection, posts);
+        break;
+    }
+}
+
+/* The stream, as far as credits go. False: it cannot be sent. */
+static bool add_sends(mrpc_rdma_connection *connection, chain *posts, size_t *bytes)
+{
+    mrpc_stream_run run;
+    while (connection->flushed && !connection->tx.open && connection->credits > 0 &&
+           has_room(connection, posts, RESERVED) && mrpc_stream_tx_next(&connection->tx, &run)) {
+        uint32_t number = connection->sent;
+        struct ibv_send_wr *post = begin_request(connection, posts, 0);
+        size_t filled = fill(connection, post, request_at(connection, number));
+        if (filled == 0 || connection->failed || connection->tx.failed)
+            return false;
+        connection->credits--;
+        *bytes += filled;
+    }
+    return true;
+}
+
 /* One chain of what is ready. False: there is nothing to send, or no credit, or no place. */
 static bool send_chain(mrpc_rdma_connection *connection, bool *drained)
 {
     chain posts;
     posts.count = 0;
-    mrpc_stream_run run;
     size_t bytes = 0;
-    while (posts.count < RDMA_CHAIN && connection->credits > 0 && free_places(connection) > RESERVED &&
-           mrpc_stream_tx_next(&connection->tx, &run)) {
-        uint32_t number = connection->sent;
-        struct ibv_send_wr *post = begin_request(connection, &posts, 0);
-        size_t filled = fill(connection, post, request_at(connection, number));
-        if (filled == 0 || connection->failed || connection->tx.failed)
-            return false;
-        connection->credits--;
-        bytes += filled;
-    }
+    bool opened = add_windows(connection, &posts, RESERVED);
+    add_reads(connection, &posts);
+    if (connection->failed || (opened && !add_sends(connection, &posts, &bytes)))
+        return false;
     if (posts.count == 0 || !post_chain(connection, &posts))
         return false;
     connection->base.counters->bytes_sent += bytes;
@@ -233,14 +290,16 @@ static void send_credits(mrpc_rdma_connection *connection)
 void mrpc_rdma_send(mrpc_rdma_connection *connection)
 {
     bool drained = false;
-    while (mrpc_rdma_is_open(connection) && connection->flushed && !connection->tx.open &&
-           send_chain(connection, &drained))
+    if (connection->reads.return_count > 0 && !connection->tx.open)
+        mrpc_rdma_read_give_back(connection);
+    while (mrpc_rdma_is_open(connection) && send_chain(connection, &drained))
         ;
     if (mrpc_rdma_is_open(connection) && connection->tx.failed)
         mrpc_rdma_connection_fail_text(connection, MRPC_ENOMEM, "no memory to send a frame");
     if (!mrpc_rdma_is_open(connection))
         return;
     connection->flushed = connection->tx.queued > 0;
+    drained |= mrpc_stream_tx_release(&connection->tx);
     send_credits(connection);
     if (drained && mrpc_rdma_is_open(connection))
         connection->base.events->drained(&connection->base);
@@ -252,17 +311,24 @@ bool mrpc_rdma_say_goodbye(mrpc_rdma_connection *connection)
         return false;
     chain posts;
     posts.count = 0;
+    if (!mrpc_rdma_offer_withdraw(connection) || !add_windows(connection, &posts, 1) ||
+        !has_room(connection, &posts, 0))
+        return false;
     (void)begin_request(connection, &posts, RDMA_GOODBYE);
     return post_chain(connection, &posts);
 }
 
-bool mrpc_rdma_sends_done(mrpc_rdma_connection *connection, uint32_t last)
+bool mrpc_rdma_sends_done(mrpc_rdma_connection *connection, uint32_t last, bool succeeded)
 {
     bool goodbye = false;
     while (connection->done != connection->sent && (int32_t)(last - connection->done) >= 0) {
         mrpc_rdma_request *request = request_at(connection, connection->done++);
         goodbye |= request->goodbye;
         let_go(connection, request);
+        if (succeeded && request->read != NULL)
+            mrpc_rdma_read_done(request->read);
+        if (succeeded && request->loan != NULL)
+            mrpc_rdma_offer_closed(connection, request->loan);
     }
     return goodbye;
 }

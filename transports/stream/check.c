@@ -63,8 +63,20 @@ const char *mrpc_stream_check(const mrpc_frame *frame, uint32_t chunk)
     case FRAME_PONG:
         return frame->size != 0 ? "a payload where there is none" : NULL;
     case FRAME_RETURN:
-        return "references are given back only over shared memory";
+        return "references are given back over shared memory and RDMA only";
+    case FRAME_OFFER:
+        return "messages are offered over RDMA only";
     default:
         return "unknown type";
     }
+}
+
+const char *mrpc_stream_check_loan(const mrpc_frame *frame)
+{
+    if (frame->size % 8 != 0 || frame->size == 0 || frame->size > MRPC_STREAM_WAIT || frame->size != frame->block)
+        return "the size is none of an offer or of what is given back";
+    if (frame->extents != 0 || frame->flags != 0 || frame->meta != 0)
+        return "an offer, or one that is given back, with flags, metadata or extents";
+    return (frame->type == FRAME_OFFER) == (frame->call != 0) ? NULL
+                                                              : "an offer of no call, or one given back by a call";
 }

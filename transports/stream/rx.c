@@ -162,7 +162,8 @@ static int take_message(mrpc_stream_rx *rx, const mrpc_frame *frame)
 
 static int take_frame(mrpc_stream_rx *rx, const mrpc_frame *frame)
 {
-    const char *what = mrpc_stream_check(frame, rx->chunk);
+    bool loan = rx->offers && (frame->type == FRAME_OFFER || frame->type == FRAME_RETURN);
+    const char *what = loan ? mrpc_stream_check_loan(frame) : mrpc_stream_check(frame, rx->chunk);
     if (what != NULL && rx->frames == 0)
         return mrpc_error_set(rx->error, MRPC_EPROTO, "it does not speak mrpc: its first bytes are no HELLO");
     if (what != NULL)

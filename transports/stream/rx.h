@@ -48,6 +48,7 @@ struct mrpc_stream_rx {
     uint64_t max_message;
     uint64_t max_unfinished; /* bytes of messages in several frames that may be under way */
     uint32_t chunk;          /* largest payload of a frame */
+    bool offers;             /* OFFER and RETURN are known (rdma) */
     mrpc_error *error;       /* why take() failed */
     /* Takes a frame. 0, or the reason to end the connection. It may set `stopped`. */
     int (*deliver)(mrpc_stream_rx *rx, const mrpc_incoming *incoming);
@@ -98,5 +99,7 @@ void mrpc_stream_rx_clear(mrpc_stream_rx *rx);
 
 /* What is wrong with a header that came, in words; NULL: nothing. `chunk`: the largest payload allowed. */
 const char *mrpc_stream_check(const mrpc_frame *frame, uint32_t chunk);
+/* The same of an OFFER or a RETURN where these are known. */
+const char *mrpc_stream_check_loan(const mrpc_frame *frame);
 
 #endif /* MRPC_TRANSPORTS_STREAM_RX_H */

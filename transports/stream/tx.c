@@ -115,13 +115,26 @@ int mrpc_stream_tx_extend(mrpc_stream_tx *tx, mrpc_space *space, size_t used, si
     return 0;
 }
 
+bool mrpc_stream_tx_is_sending(const mrpc_stream_tx *tx, uint32_t call)
+{
+    return (tx->ring_count > 0 || tx->waiting != NULL) && mrpc_stream_message_find(tx, call) != NULL;
+}
+
+void mrpc_stream_tx_lend(mrpc_stream_tx *tx, uint64_t bytes)
+{
+    tx->queued += bytes;
+}
+
+void mrpc_stream_tx_lent(mrpc_stream_tx *tx, uint64_t bytes)
+{
+    tx->queued -= bytes;
+}
+
 /* Only the order within a call counts; nothing can be under way of a call that begins. */
 static bool must_wait(const mrpc_stream_tx *tx, const mrpc_frame *frame)
 {
-    if (tx->ring_count == 0 && tx->waiting == NULL)
-        return false;
     bool ordered = frame->type == FRAME_STATUS || (frame->type == FRAME_MESSAGE && !(frame->flags & FRAME_OPEN));
-    return ordered && mrpc_stream_message_find(tx, frame->call) != NULL;
+    return ordered && mrpc_stream_tx_is_sending(tx, frame->call);
 }
 
 /* A frame that is in the last buffer with all that belongs to it. */

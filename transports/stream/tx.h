@@ -111,6 +111,13 @@ void mrpc_stream_tx_abandon(mrpc_stream_tx *tx, mrpc_send_token *token);
  * their tokens. */
 void mrpc_stream_tx_end_call(mrpc_stream_tx *tx, uint32_t call);
 
+/* Whether a message of the call waits, or is under way in chunks: another may not overtake it. */
+bool mrpc_stream_tx_is_sending(const mrpc_stream_tx *tx, uint32_t call);
+
+/* The peer fetches so many bytes by itself: they are queued from when it was told until it is done. */
+void mrpc_stream_tx_lend(mrpc_stream_tx *tx, uint64_t bytes);
+void mrpc_stream_tx_lent(mrpc_stream_tx *tx, uint64_t bytes);
+
 /* What to send next: fills up to `count` entries, returns how many, and how many bytes they are. 0: nothing. A piece
  * for a zero-copy send comes alone. */
 int mrpc_stream_tx_gather(mrpc_stream_tx *tx, struct iovec *vectors, int count, size_t *bytes, bool *zero_copy);
