@@ -234,6 +234,7 @@ void mrpc_rdma_connection_strip(mrpc_rdma_connection *connection)
     if (connection->id == NULL)
         return;
     mrpc_rdma_device *device = connection->hub != NULL ? connection->hub->device : NULL;
+    mrpc_rdma_offer_close_windows(connection);
     if (connection->id->qp != NULL)
         rdma_destroy_qp(connection->id);
     if (connection->sent != connection->done)

@@ -295,6 +295,18 @@ bool mrpc_rdma_offer_withdraw(mrpc_rdma_connection *connection)
     return true;
 }
 
+void mrpc_rdma_offer_close_windows(mrpc_rdma_connection *connection)
+{
+    for (uint32_t i = 0; i < RDMA_OFFERS; i++) {
+        mrpc_rdma_loan *loan = connection->offers.loans[i];
+        for (uint32_t k = 0; loan != NULL && k < RDMA_PLACES; k++) {
+            if (loan->places[k].window != NULL)
+                (void)ibv_dealloc_mw(loan->places[k].window);
+            loan->places[k].window = NULL;
+        }
+    }
+}
+
 void mrpc_rdma_offer_clear(mrpc_rdma_connection *connection)
 {
     mrpc_rdma_offers *offers = &connection->offers;
@@ -304,9 +316,6 @@ void mrpc_rdma_offer_clear(mrpc_rdma_connection *connection)
             continue;
         release(loan);
         drop_places(offers, loan);
-        for (uint32_t k = 0; k < RDMA_PLACES; k++)
-            if (loan->places[k].window != NULL)
-                (void)ibv_dealloc_mw(loan->places[k].window);
         free(loan);
         offers->loans[i] = NULL;
     }

@@ -212,6 +212,10 @@ MRPC_MUST_CHECK int mrpc_rdma_offer_returned(mrpc_rdma_connection *connection, c
 void mrpc_rdma_offer_closed(mrpc_rdma_connection *connection, mrpc_rdma_loan *loan);
 /* Has all windows closed that are open. False: it takes the end of the queue pair to do that. */
 bool mrpc_rdma_offer_withdraw(mrpc_rdma_connection *connection);
+/* Closes and frees all windows, before the queue pair goes: Soft-RoCE waits for a minute for those that are bound to
+ * it.
+ */
+void mrpc_rdma_offer_close_windows(mrpc_rdma_connection *connection);
 /* The queue pair is gone, and with it every right. */
 void mrpc_rdma_offer_clear(mrpc_rdma_connection *connection);
 
