@@ -5,11 +5,11 @@ dnl MRPC_WITH_PKG(NAME, PREFIX, PKG-CONFIG-SPEC, WHAT-FOR, DEBIAN-PACKAGE)
 dnl --with-NAME=yes|no|check. Sets PREFIX_CFLAGS, PREFIX_LIBS, HAVE_PREFIX (yes or no), the automake
 dnl conditional HAVE_PREFIX and the macro of the same name in config.h.
 AC_DEFUN([MRPC_WITH_PKG], [
-AC_ARG_WITH([$1], [AS_HELP_STRING([--with-$1=yes|no|check], [$1, for $4 @<:@check@:>@])], [], [with_$1=check])
+AC_ARG_WITH([$1], [AS_HELP_STRING([--with-$1=yes|no|check], [$1, for $4 @<:@check@:>@])], [], [m4_translit([with_$1], [-], [_])=check])
 HAVE_$2=no
-AS_IF([test "$with_$1" != no],
+AS_IF([test "$m4_translit([with_$1], [-], [_])" != no],
     [PKG_CHECK_MODULES([$2], [$3], [HAVE_$2=yes],
-        [AS_IF([test "$with_$1" != check],
+        [AS_IF([test "$m4_translit([with_$1], [-], [_])" != check],
             [AC_MSG_ERROR([--with-$1 was given but pkg-config does not find "$3"; on Debian: apt-get install $5])])])])
 AS_IF([test "$HAVE_$2" = yes], [AC_DEFINE([HAVE_$2], [1], [Define to 1 when $1 is used.])])
 AM_CONDITIONAL([HAVE_$2], [test "$HAVE_$2" = yes])

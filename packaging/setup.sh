@@ -6,7 +6,7 @@
 # libraries, and what `make check-rdma` runs its virtual machine with.
 build_packages="autoconf automake libtool pkg-config make gcc g++ libc6-dev liburing-dev libxxhash-dev
     protobuf-compiler libprotobuf-dev libprotoc-dev"
-check_packages="libcmocka-dev scdoc binutils xz-utils spin valgrind"
+check_packages="libcmocka-dev libprotobuf-c-dev protobuf-c-compiler scdoc binutils xz-utils spin valgrind"
 rdma_packages="libibverbs-dev librdmacm-dev ibverbs-providers rdma-core qemu-system-x86 busybox-static kmod iproute2"
 
 die() {

@@ -15,6 +15,9 @@ AM_TESTS_ENVIRONMENT = \
 	programs='$(bin_PROGRAMS) $(sbin_PROGRAMS) $(dist_bin_SCRIPTS)'; export programs; \
 	man_pages='$(MAN_PAGES)'; export man_pages; SCDOC='$(SCDOC)'; export SCDOC; \
 	CC='$(CC)'; export CC; CXX='$(CXX)'; export CXX; PROTOC='$(PROTOC)'; export PROTOC; \
+	PROTOBUF_CFLAGS='$(PROTOBUF_CFLAGS)'; export PROTOBUF_CFLAGS; PROTOBUF_LIBS='$(PROTOBUF_LIBS)'; export PROTOBUF_LIBS; \
+	PROTOBUF_C_CFLAGS='$(PROTOBUF_C_CFLAGS)'; export PROTOBUF_C_CFLAGS; \
+	PROTOBUF_C_LIBS='$(PROTOBUF_C_LIBS)'; export PROTOBUF_C_LIBS; \
 	ASAN_OPTIONS="$${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1}"; export ASAN_OPTIONS; \
 	UBSAN_OPTIONS="$${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}"; export UBSAN_OPTIONS; \
 	TSAN_OPTIONS="$${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1:die_after_fork=0}"; export TSAN_OPTIONS;
@@ -28,7 +31,7 @@ dist_check_SCRIPTS += tests/run-test.sh tests/headers.sh tests/exports.sh tests/
 # The tests that look at functions and data from within, which is where a sanitizer sees most.
 .PHONY: check-inside
 check-inside:
-	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(filter tests/unit/% tests/sim/% tests/fuzz/%,$(filter-out %.sh,$(TESTS)))'
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(filter tests/unit/% tests/differential/% tests/sim/% tests/fuzz/%,$(filter-out %.sh,$(TESTS)))'
 
 # Without cmocka most tests could not even be compiled: say so at once instead of testing less.
 if !HAVE_CMOCKA
@@ -39,6 +42,7 @@ endif
 include $(srcdir)/tests/unit/local.mk
 include $(srcdir)/tests/golden/local.mk
 include $(srcdir)/tests/conformance/local.mk
+include $(srcdir)/tests/differential/local.mk
 include $(srcdir)/tests/e2e/local.mk
 include $(srcdir)/tests/sim/local.mk
 include $(srcdir)/tests/fuzz/local.mk

@@ -158,7 +158,8 @@ static int parse_string(mrpc_text_parser *parser, const mrpc_field *field, void 
     if (mrpc_bytes_reserve(owner, value, size_of_strings(before) + 1) != 0)
         return mrpc_text_no_memory(parser);
     int result = unescape_all(parser, value);
-    if (result != 0 || field->type == MRPC_TYPE_BYTES || mrpc_text_valid((const char *)value->data, value->size))
+    bool is_any = field->type == MRPC_TYPE_BYTES || (field->flags & MRPC_FIELD_RAW) != 0;
+    if (result != 0 || is_any || mrpc_text_valid((const char *)value->data, value->size))
         return result;
     parser->lexer = before;
     return mrpc_text_refuse(parser, MRPC_EFORMAT, "the string is not UTF-8");

@@ -137,6 +137,13 @@ static void groups_have_the_name_of_their_message(void **state)
                    "[extensions.a_group] {\n  number: 1\n  Inner {\n    text: \"x\"\n  }\n  Inner {\n  }\n}\n");
 }
 
+static void strings_of_proto2_need_not_be_utf8(void **state)
+{
+    (void)state;
+    assert_becomes(&everything2_Optional_type, "a_string: '\\xff\\xc3'", "a_string: \"\\377\\303\"\n");
+    assert_becomes(&everything2_Lists_type, "strings: ['\\x80', 'b']", "strings: \"\\200\"\nstrings: \"b\"\n");
+}
+
 static void maps_take_entries_in_any_order(void **state)
 {
     (void)state;
@@ -319,6 +326,7 @@ int main(void)
         cmocka_unit_test(extensions_come_back),
         cmocka_unit_test(there_is_more_than_one_way_to_write_it),
         cmocka_unit_test(groups_have_the_name_of_their_message),
+        cmocka_unit_test(strings_of_proto2_need_not_be_utf8),
         cmocka_unit_test(maps_take_entries_in_any_order),
         cmocka_unit_test(many_entries_in_the_worst_order_take_linear_time),
         cmocka_unit_test(message_in_an_any_is_encoded),
