@@ -244,7 +244,7 @@ static const uint8_t *read_fields(mrpc_decoder *decoder, const uint8_t *at, cons
         if (at == NULL)
             return NULL;
     }
-    return group == 0 ? at : mrpc_wire_wrong(decoder, at, type->name, "has a group that does not end");
+    return group == 0 ? at : mrpc_wire_wrong(decoder, at, type->name, "is a group that does not end");
 }
 
 /* --- what is seen to at the end --- */
@@ -299,10 +299,9 @@ static void start(const mrpc_type *type, void *message)
 
 int mrpc_table_decode(const mrpc_type *type, mrpc_decoder *decoder, void *message)
 {
-    decoder->flags &= MRPC_DECODE_ALIAS;
     start(type, message);
     const uint8_t *at = read_fields(decoder, decoder->cursor, decoder->end, type, message, 0, decoder->depth);
-    if (at != NULL && finish(decoder, type, message)) {
+    if (at != NULL && ((decoder->flags & MRPC_DECODE_PARTIAL) != 0 || finish(decoder, type, message))) {
         decoder->cursor = at;
         return 0;
     }

@@ -131,7 +131,7 @@ static int fill_block(frame_out *out, mrpc_call *call, const void *message, uint
     const mrpc_codec *codec = mrpc_call_codec(call, true);
     mrpc_gather *gather = &out->gather;
     gather->extents = session->runtime->extents;
-    gather->extent_capacity = MRPC_EXTENT_LIMIT;
+    gather->extent_capacity = call->protobuf ? 0 : MRPC_EXTENT_LIMIT; /* frames have them behind a native block only */
     gather->threshold = threshold;
     gather->depth = MRPC_DEPTH_LIMIT;
     gather->limit = session->peer_message;

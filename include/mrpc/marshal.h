@@ -28,7 +28,7 @@
 extern "C" {
 #endif
 
-#define MRPC_MODULE_ABI 1u
+#define MRPC_MODULE_ABI 2u
 
 /* Bytes that are not copied but referenced where they lie. */
 typedef struct mrpc_extent {
@@ -63,7 +63,7 @@ struct mrpc_gather {
      * MRPC_ENOMEM or MRPC_ELIMIT. */
     int (*grow)(mrpc_gather *gather, size_t capacity);
     void *context;      /* of grow */
-    size_t extent_size; /* bytes of all extents, set by marshal */
+    size_t extent_size; /* bytes that are referenced, set where extent_count is not 0 */
     /* Set by the codec; in the module's memory, so that the caller copies them at once. */
     const char *stamp; /* the module's build stamp */
     const char *where; /* on failure, the full name of the field */
@@ -112,6 +112,10 @@ typedef struct mrpc_scatter {
 /* mrpc_decoder.flags: bytes fields may point into the input, which stays as long as the message and as it is. */
 #define MRPC_DECODE_ALIAS (UINT32_C(1) << 16)
 
+/* More of the message follows, in another call with the same decoder: maps are not sorted yet, and no required field is
+ * missing yet. A last call without it, with nothing to read if need be, sees to that for all that was read. */
+#define MRPC_DECODE_PARTIAL (UINT32_C(1) << 17)
+
 /* The input of protobuf decoding. */
 typedef struct mrpc_decoder {
     const uint8_t *cursor; /* on failure, where it stopped */
@@ -121,7 +125,7 @@ typedef struct mrpc_decoder {
     /* mrpc_arena_grow, handed in so that a module needs no symbol of the library. */
     void *(*grow)(mrpc_arena *arena, size_t bytes);
     uint32_t depth;
-    uint32_t flags; /* MRPC_DECODE_…; the others are the codec's own while it runs */
+    uint32_t flags; /* MRPC_DECODE_…; the others are the codecs' own, 0 to begin with */
     const char *stamp;
     const char *where; /* on failure, the full name of the field or of the message */
     const char *what;  /* on failure, the reason, in words */
@@ -142,7 +146,10 @@ typedef struct mrpc_codec {
     /* Validates a native block and turns its offsets into pointers, in one pass, in place; block then begins with the
      * message. EFORMAT. */
     int (*unmarshal)(mrpc_scatter *scatter);
-    /* Appends the message in the protobuf encoding to block; extents stay unused. Errors as marshal. */
+    /* Appends the message in the protobuf encoding. When there is room for three extents or more, strings, bytes,
+     * packed lists of fixed-size numbers and unknown fields of more than 64 bytes and at least the threshold are
+     * referenced; extents are then all parts of the message in their order, those of the block as well, and extent_size
+     * is the bytes of those that are not. With an extent_count of 0 nothing was referenced. Errors as marshal. */
     int (*encode)(mrpc_gather *gather, const void *message);
     /* Merges [cursor, end) into a message that was constructed, or zeroed but for its arena. EFORMAT, ENOMEM. */
     int (*decode)(mrpc_decoder *decoder, void *message);

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include <mrpc/heap.h>
 
@@ -286,6 +287,18 @@ MRPC_API bool mrpc_enum_number(const mrpc_enum *enumeration, const char *name, i
  * ELIMIT, ENOMEM, EINVAL (nesting too deep, text that is not UTF-8, a required field without value). */
 MRPC_API MRPC_MUST_CHECK int64_t mrpc_message_encode(const mrpc_type *type, const void *message, void *buffer,
                                                      size_t size);
+
+/* The same as a list of pieces for writev(), sendmsg() or io_uring: text, bytes, packed lists of fixed-size numbers and
+ * unknown fields of at least `threshold` bytes (0: 4,096; up to 64 bytes are always copied) are listed where
+ * they lie in the message, which must neither change nor go while the list is used. All the rest is written into
+ * *buffer: NULL or memory from malloc() of *size bytes, which is replaced by larger memory when it is too small, as
+ * getline() does; the caller ends it with free(), also after an error.
+ * `pieces` has room for *count of them, of which no more than 1,024 are used; when it runs out, what follows is copied.
+ * *count is then how many there are, which is 0 for an empty encoding; none is empty. Returns the bytes of all pieces,
+ * or what mrpc_message_encode() fails with, and EINVAL for a *count of 0; the list is then empty. */
+MRPC_API MRPC_MUST_CHECK int64_t mrpc_message_encode_iov(const mrpc_type *type, const void *message, size_t threshold,
+                                                         struct iovec *pieces, size_t *count, void **buffer,
+                                                         size_t *size);
 
 /* A message from bytes in the protobuf encoding, in an arena of its own over `heap` (or malloc). Errors: EFORMAT (with
  * the offset and the field in *error), ENOMEM. */

@@ -48,7 +48,7 @@ writable=$(nm "$work/everything.marshal.so" | awk '$2 ~ /^[bBdDcC]$/ && $3 !~ /^
 says '^kind *marshal$'
 says '^file *everything.proto$'
 says '^stamp *build-7$'
-says '^abi *1$'
+says '^abi *2$'
 says '^schema *[0-9a-f]\{16\}$'
 says '^layout *[0-9a-f]\{16\}$'
 readelf -n "$work/everything.marshal.so" 2>&1 | grep -q -i 'corrupt' && fail "readelf does not like the note"

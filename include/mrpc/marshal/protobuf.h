@@ -5,7 +5,8 @@
  *
  * Encoding (mrpc_wire_put_…) goes from the end to the beginning: fields in descending order, the elements of a list
  * from the last one, and the value of each field before its length and tag. So the length of a sub-message is known
- * when it is written, without a pass for sizes. The finished bytes are then moved to where they belong. Functions
+ * when it is written, without a pass for sizes. The finished bytes are then moved to where they belong. Where the
+ * gather has room for extents, large fields take no room in the block: they are referenced where they lie. Functions
  * return the new front, or NULL: the buffer was too small, for which encoding begins again with a larger one, or the
  * message cannot be encoded, with the reason in mrpc_gather.
  *
@@ -135,6 +136,8 @@ typedef struct mrpc_wire_out {
     int error; /* 0 with a NULL front: the buffer is too small, `needed` bytes would bring encoding further */
     uint32_t hole_count;
     size_t needed;
+    size_t refer_min;                      /* so many bytes are referenced; SIZE_MAX: nothing is */
+    size_t referred;                       /* bytes that are referenced so far */
     mrpc_wire_hole holes[MRPC_WIRE_HOLES]; /* the last one first */
 } mrpc_wire_out;
 
@@ -161,7 +164,7 @@ MRPC_COLD uint8_t *mrpc_wire_unnamed(mrpc_wire_out *out, const char *where)
 /* There is no room for `bytes` before `front`. */
 MRPC_COLD uint8_t *mrpc_wire_full(mrpc_wire_out *out, const uint8_t *front, size_t bytes, const char *where)
 {
-    size_t used = (size_t)(out->end - front), limit = out->gather->limit;
+    size_t used = (size_t)(out->end - front), limit = out->gather->limit - out->referred;
     if (used > limit || bytes > limit - used)
         return mrpc_wire_refuse(out, MRPC_ELIMIT, where, "does not fit: the message is larger than the limit");
     out->needed = used + bytes;
@@ -293,11 +296,50 @@ MRPC_INLINE uint8_t *mrpc_wire_put_enum(mrpc_wire_out *out, uint8_t *front, uint
     return tag != 0 ? mrpc_wire_raw_tag(front, tag) : front;
 }
 
-/* The tag and length of what was written between `front` and `behind`. */
+/* While a message is encoded, the extents come in pairs, the last bytes of the message first: what the block has behind
+ * the referenced bytes, up to those of the pair before, and the referenced bytes. */
+
+/* References bytes, which belong at `front`. Something must be written before them until the next length is. */
+MRPC_OUTLINE uint8_t *mrpc_wire_refer(mrpc_wire_out *out, uint8_t *front, const void *data, size_t size, bool text,
+                                      const char *where)
+{
+    mrpc_gather *gather = out->gather;
+    mrpc_extent *pair = &gather->extents[gather->extent_count];
+    const uint8_t *last = gather->extent_count == 0 ? out->end : (const uint8_t *)pair[-2].data;
+    size_t used = (size_t)(out->end - front) + out->referred;
+    if (used > gather->limit || size > gather->limit - used)
+        return mrpc_wire_refuse(out, MRPC_ELIMIT, where, "does not fit: the message is larger than the limit");
+    if (text && !mrpc_text_valid((const char *)data, size))
+        return mrpc_wire_refuse(out, MRPC_EINVAL, where, "is not valid UTF-8");
+    pair[0].data = front;
+    pair[0].size = (uint64_t)(last - front);
+    pair[1].data = data;
+    pair[1].size = size;
+    gather->extent_count += 2;
+    out->referred += size;
+    if (gather->extent_capacity - gather->extent_count < 3)
+        out->refer_min = SIZE_MAX;
+    return front;
+}
+
+/* Bytes that were referenced since the front was at `behind`. */
+MRPC_OUTLINE size_t mrpc_wire_referred(const mrpc_wire_out *out, const uint8_t *behind)
+{
+    const mrpc_extent *extents = out->gather->extents;
+    size_t bytes = 0;
+    for (uint32_t i = out->gather->extent_count; i > 0 && (const uint8_t *)extents[i - 2].data <= behind; i -= 2)
+        bytes += (size_t)extents[i - 1].size;
+    return bytes;
+}
+
+/* The tag and length of what was written, and referenced, between `front` and `behind`. */
 MRPC_INLINE uint8_t *mrpc_wire_put_length(mrpc_wire_out *out, uint8_t *front, uint32_t tag, const uint8_t *behind,
                                           const char *where)
 {
-    return mrpc_wire_put_value(out, front, tag, (uint64_t)(behind - front), MRPC_WIRE_INT64, where);
+    size_t size = (size_t)(behind - front);
+    if (MRPC_UNLIKELY(out->referred != 0))
+        size += mrpc_wire_referred(out, behind);
+    return mrpc_wire_put_value(out, front, tag, size, MRPC_WIRE_INT64, where);
 }
 
 /* What the inlined code leaves: no data, more than MRPC_SHORT bytes, little room, nothing at all. */
@@ -308,6 +350,8 @@ MRPC_OUTLINE uint8_t *mrpc_wire_put_long(mrpc_wire_out *out, uint8_t *front, con
         return front;
     if (data == NULL)
         return mrpc_wire_refuse(out, MRPC_EINVAL, where, "has a size but its pointer is NULL");
+    if (MRPC_UNLIKELY(size >= out->refer_min))
+        return mrpc_wire_refer(out, front, data, size, text, where);
     if (size > mrpc_wire_room(out, front))
         return mrpc_wire_full(out, front, size, where);
     front -= size;
@@ -324,7 +368,7 @@ MRPC_OUTLINE uint8_t *mrpc_wire_put_long(mrpc_wire_out *out, uint8_t *front, con
 MRPC_OUTLINE uint8_t *mrpc_wire_put_large(mrpc_wire_out *out, uint8_t *front, const void *data, size_t size,
                                           const char *where)
 {
-    if (size < MRPC_WIRE_HOLE_MIN || data == NULL || size > mrpc_wire_room(out, front) ||
+    if (size < MRPC_WIRE_HOLE_MIN || data == NULL || size >= out->refer_min || size > mrpc_wire_room(out, front) ||
         out->hole_count == MRPC_WIRE_HOLES)
         return mrpc_wire_put_long(out, front, data, size, false, where);
     mrpc_wire_hole *hole = &out->holes[out->hole_count++];
@@ -542,10 +586,20 @@ MRPC_INLINE uint8_t *mrpc_wire_put_entries(mrpc_wire_out *out, uint8_t *front, u
     return front;
 }
 
+/* When they are referenced, the first byte is copied all the same: unlike other fields they have no tag before them,
+ * and mrpc_wire_referred() could not tell them from a part of the field before them. */
+MRPC_OUTLINE uint8_t *mrpc_wire_put_kept(mrpc_wire_out *out, uint8_t *front, const mrpc_unknown *unknown,
+                                         const char *where)
+{
+    size_t first = unknown->size >= out->refer_min;
+    front = mrpc_wire_put_large(out, front, unknown->data + first, unknown->size - first, where);
+    return first == 0 || front == NULL ? front : mrpc_wire_put_long(out, front, unknown->data, first, false, where);
+}
+
 MRPC_INLINE uint8_t *mrpc_wire_put_unknown(mrpc_wire_out *out, uint8_t *front, const mrpc_unknown *unknown,
                                            const char *where)
 {
-    return MRPC_LIKELY(unknown == NULL) ? front : mrpc_wire_put_large(out, front, unknown->data, unknown->size, where);
+    return MRPC_LIKELY(unknown == NULL) ? front : mrpc_wire_put_kept(out, front, unknown, where);
 }
 
 /* Moves what was written from `front` on to the beginning, and fills the holes. */
@@ -563,6 +617,26 @@ MRPC_INLINE void mrpc_wire_settle(mrpc_wire_out *out, const uint8_t *front)
     memmove(to, front, (size_t)(out->end - front));
 }
 
+/* Turns the pairs into all parts of the message in their order; the block is about to move from `front` to its place.
+ */
+MRPC_OUTLINE void mrpc_wire_settle_extents(mrpc_wire_out *out, const uint8_t *front)
+{
+    mrpc_gather *gather = out->gather;
+    mrpc_extent *extents = gather->extents;
+    uint32_t last = gather->extent_count;
+    extents[last].data = front;
+    extents[last].size = (uint64_t)((const uint8_t *)extents[last - 2].data - front);
+    for (uint32_t i = 0; i < last - i; i++) {
+        mrpc_extent part = extents[i];
+        extents[i] = extents[last - i];
+        extents[last - i] = part;
+    }
+    for (uint32_t i = 0; i <= last; i += 2)
+        extents[i].data = out->start + ((const uint8_t *)extents[i].data - front);
+    gather->extent_count = last + (extents[last].size != 0);
+    gather->extent_size = out->referred;
+}
+
 /* Appends a message to the block of `gather`. */
 MRPC_INLINE int mrpc_wire_encode(mrpc_gather *gather, const void *message, mrpc_wire_writer *write, const char *where)
 {
@@ -575,13 +649,20 @@ MRPC_INLINE int mrpc_wire_encode(mrpc_gather *gather, const void *message, mrpc_
         out.error = 0;
         out.hole_count = 0;
         out.needed = 0;
+        out.referred = 0;
+        out.refer_min = SIZE_MAX;
+        gather->extent_count = 0;
+        if (MRPC_UNLIKELY(gather->extent_capacity >= 3))
+            out.refer_min = gather->threshold > MRPC_SHORT ? gather->threshold : MRPC_SHORT + 1;
         uint8_t *front = write(&out, out.end, message, gather->depth);
         if (MRPC_LIKELY(front != NULL)) {
             size_t size = (size_t)(out.end - front);
-            if (MRPC_UNLIKELY(gather->size > gather->limit || size > gather->limit - gather->size)) {
+            if (MRPC_UNLIKELY(gather->size > gather->limit || size + out.referred > gather->limit - gather->size)) {
                 mrpc_wire_refuse(&out, MRPC_ELIMIT, where, "is larger than the limit");
                 return out.error;
             }
+            if (MRPC_UNLIKELY(out.referred != 0))
+                mrpc_wire_settle_extents(&out, front);
             mrpc_wire_settle(&out, front);
             gather->size += size;
             return 0;
@@ -1413,11 +1494,10 @@ MRPC_INLINE void mrpc_wire_start_string(mrpc_string *string)
 MRPC_INLINE int mrpc_wire_decode(mrpc_decoder *decoder, void *message, mrpc_wire_starter *start, mrpc_wire_reader *read,
                                  mrpc_wire_finisher *finish)
 {
-    decoder->flags &= MRPC_DECODE_ALIAS;
     start(message);
     const uint8_t *at = read(decoder, decoder->cursor, decoder->end, message, decoder->depth);
     if (at != NULL && MRPC_UNLIKELY((decoder->flags & (MRPC_WIRE_UNSORTED | MRPC_WIRE_INCOMPLETE)) != 0) &&
-        finish != NULL && !finish(decoder, message, decoder->depth))
+        finish != NULL && (decoder->flags & MRPC_DECODE_PARTIAL) == 0 && !finish(decoder, message, decoder->depth))
         at = NULL;
     if (MRPC_LIKELY(at != NULL)) {
         decoder->cursor = at;
