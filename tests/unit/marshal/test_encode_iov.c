@@ -272,6 +272,9 @@ static void what_cannot_be_encoded_is_refused(void **state)
     message = list_of_bytes(1, 200); /* more than 2 GiB, by its size alone */
     message->bytes_list.data[0].size = (size_t)INT32_MAX;
     assert_refused(message, 8, MRPC_ELIMIT);
+    message = list_of_bytes(2, 200); /* sizes that wrap around when they are added */
+    message->bytes_list.data[0].size = SIZE_MAX - 100;
+    assert_refused(message, 8, MRPC_ELIMIT);
     message = list_of_bytes(2, 200); /* each fits */
     message->bytes_list.data[0].size = message->bytes_list.data[1].size = (size_t)INT32_MAX / 2;
     assert_refused(message, 8, MRPC_ELIMIT);
