@@ -310,6 +310,14 @@ MRPC_API MRPC_MUST_CHECK int mrpc_message_decode(const mrpc_type *type, const vo
 MRPC_API MRPC_MUST_CHECK int mrpc_message_decode_alias(const mrpc_type *type, const void *data, size_t size,
                                                        mrpc_heap *heap, void **message, mrpc_error *error);
 
+/* The same from bytes that lie in `count` buffers, one behind the other, cut anywhere, also within a number; buffers
+ * may be empty, and the array is not needed afterwards. Errors are those of all bytes in one buffer. What lies in one
+ * buffer is read there. Of what is cut, bytes and strings are copied once, into the message; a number, a packed list,
+ * an entry of a map or an unknown field is put together first, which takes memory as large as that for a moment. Takes
+ * linear time. With `alias`, large bytes fields that are not cut point into the buffers, as above. */
+MRPC_API MRPC_MUST_CHECK int mrpc_message_decode_iov(const mrpc_type *type, const struct iovec *pieces, size_t count,
+                                                     bool alias, mrpc_heap *heap, void **message, mrpc_error *error);
+
 #ifdef __cplusplus
 }
 #endif
