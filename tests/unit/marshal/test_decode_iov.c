@@ -239,7 +239,7 @@ static void nesting_is_limited_wherever_it_is_cut(void **state)
     random_source source;
     (void)state;
     random_begin(&source, 1);
-    for (size_t levels = 99; levels <= 102; levels++) {
+    for (size_t levels = 99; levels <= 300; levels += levels < 102 ? 1 : 198) {
         test_bytes bytes = nested(levels);
         outcome whole = decode_whole(&everything_Tree_type, &bytes);
         assert_int_equal(whole.result, levels <= 100 ? 0 : MRPC_EFORMAT);
@@ -331,7 +331,7 @@ static void large_bytes_are_where_they_came(void **state)
 }
 
 /* How many allocations it takes. */
-static unsigned allocations(const struct iovec *pieces, size_t count)
+static unsigned allocations(const mrpc_type *type, const struct iovec *pieces, size_t count)
 {
     struct failing_alloc fail;
     failing_alloc_begin(&fail);
@@ -339,7 +339,7 @@ static unsigned allocations(const struct iovec *pieces, size_t count)
         void *decoded = NULL;
         mrpc_error error;
         failing_alloc_start(&fail);
-        int result = mrpc_message_decode_iov(&everything_Everything_type, pieces, count, false, NULL, &decoded, &error);
+        int result = mrpc_message_decode_iov(type, pieces, count, false, NULL, &decoded, &error);
         failing_alloc_stop(&fail);
         assert_int_equal(result, fail.hit ? MRPC_ENOMEM : 0);
         mrpc_release(decoded);
@@ -348,19 +348,49 @@ static unsigned allocations(const struct iovec *pieces, size_t count)
 }
 
 /* Nothing is put together elsewhere: what is allocated is the arena of the message, as for one buffer. */
-static void cut_bytes_are_copied_once_into_the_message(void **state)
+static void assert_copied_once(const mrpc_type *type, const void *message)
 {
-    uint8_t *data = calloc(1, LARGE);
-    everything_Everything *message = large_message(data);
-    test_bytes bytes = test_encode(&everything_Everything_type, message, NULL);
+    test_bytes bytes = test_encode(type, message, NULL);
     buffers b = cut_every(&bytes, 1000);
     struct iovec whole = {bytes.data, bytes.size};
-    (void)state;
-    assert_int_equal(allocations(b.pieces, b.count), allocations(&whole, 1));
+    assert_int_equal(allocations(type, b.pieces, b.count), allocations(type, &whole, 1));
     free_pieces(&b);
     test_bytes_free(&bytes);
+}
+
+static void cut_bytes_and_text_are_copied_once_into_the_message(void **state)
+{
+    char *data = calloc(1, LARGE);
+    everything_Everything *message = large_message((uint8_t *)data);
+    everything_Plain text = {.a_string = {.data = data, .size = LARGE}};
+    everything2_Optional raw = {.has_a_string = true, .a_string = {.data = data, .size = LARGE}};
+    (void)state;
+    assert_copied_once(&everything_Everything_type, message);
+    assert_copied_once(&everything_Plain_type, &text);
+    data[5] = (char)0xff; /* no UTF-8, which it need not be in proto2 */
+    assert_copied_once(&everything2_Optional_type, &raw);
     mrpc_release(message);
     free(data);
+}
+
+static void cut_text_has_a_nul_behind_it(void **state)
+{
+    char data[201];
+    (void)state;
+    memset(data, 'x', sizeof data);
+    for (size_t size = 64; size < 200; size++) {
+        everything_Plain text = {.a_string = {.data = data, .size = size}};
+        test_bytes bytes = test_encode(&everything_Plain_type, &text, NULL);
+        buffers b = cut_every(&bytes, 50);
+        void *decoded = NULL;
+        mrpc_error error;
+        assert_int_equal(
+            mrpc_message_decode_iov(&everything_Plain_type, b.pieces, b.count, false, NULL, &decoded, &error), 0);
+        assert_int_equal(strlen(((everything_Plain *)decoded)->a_string.data), size);
+        mrpc_release(decoded);
+        free_pieces(&b);
+        test_bytes_free(&bytes);
+    }
 }
 
 /* --- no memory --- */
@@ -411,7 +441,8 @@ int main(void)
         cmocka_unit_test(long_text_must_be_utf8_across_a_cut),
         cmocka_unit_test(nothing_is_an_empty_message),
         cmocka_unit_test(large_bytes_are_where_they_came),
-        cmocka_unit_test(cut_bytes_are_copied_once_into_the_message),
+        cmocka_unit_test(cut_bytes_and_text_are_copied_once_into_the_message),
+        cmocka_unit_test(cut_text_has_a_nul_behind_it),
         cmocka_unit_test(each_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
