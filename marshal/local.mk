@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # marshal/ - what it adds to the build; Makefile.am says how.
 proto_sources += marshal/error.c \
+	marshal/decode_iov.c marshal/encode_iov.c marshal/pieces.c marshal/pieces.h \
 	marshal/gather.c marshal/gather.h \
 	marshal/selftest.c marshal/selftest.h \
 	marshal/storage.c marshal/storage.h \

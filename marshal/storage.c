@@ -18,11 +18,11 @@ enum {
     ALIAS_BLOCK = 1024 /* to begin with where most of the input stays where it is */
 };
 
-/* NULL: the program has no marshal module for the type. */
+/* NULL: the program has no marshal module for the type, or one that was made for another libmrpc. */
 static const mrpc_codec *linked_codec(const mrpc_type *type)
 {
     const mrpc_module *module = type->file->linked;
-    if (module == NULL || type->codec >= module->codec_count)
+    if (module == NULL || module->abi != MRPC_MODULE_ABI || type->codec >= module->codec_count)
         return NULL;
     const mrpc_codec *codec = &module->codecs[type->codec];
     return codec->encode != NULL && codec->size == type->size ? codec : NULL;
@@ -34,7 +34,7 @@ int mrpc_encode_any(const mrpc_type *type, mrpc_gather *gather, const void *mess
     return codec != NULL ? codec->encode(gather, message) : mrpc_table_encode(type, gather, message);
 }
 
-static int decode_any(const mrpc_type *type, mrpc_decoder *decoder, void *message)
+int mrpc_decode_any(const mrpc_type *type, mrpc_decoder *decoder, void *message)
 {
     const mrpc_codec *codec = linked_codec(type);
     return codec != NULL ? codec->decode(decoder, message) : mrpc_table_decode(type, decoder, message);
@@ -79,11 +79,11 @@ static mrpc_message *new_message(const mrpc_type *type, size_t size, mrpc_heap *
     return message;
 }
 
-static int explain(const mrpc_decoder *decoder, const mrpc_type *type, int result, mrpc_error *error)
+int mrpc_storage_explain(const mrpc_decoder *decoder, const mrpc_type *type, int result, size_t at, size_t size,
+                         mrpc_error *error)
 {
     return mrpc_error_set(error, result, "cannot decode %s: %s %s, at byte %zu of %zu", type->name, decoder->where,
-                          decoder->what, (size_t)(decoder->cursor - decoder->start),
-                          (size_t)(decoder->end - decoder->start));
+                          decoder->what, at, size);
 }
 
 static int no_memory(const mrpc_type *type, mrpc_error *error)
@@ -103,17 +103,26 @@ static int decode(const mrpc_type *type, const void *data, size_t size, uint32_t
                             .grow = mrpc_arena_grow,
                             .depth = MRPC_DEPTH_LIMIT,
                             .flags = flags};
-    int result = decode_any(type, &decoder, message);
-    return result == 0 ? 0 : explain(&decoder, type, result, error);
+    int result = mrpc_decode_any(type, &decoder, message);
+    if (result == 0)
+        return 0;
+    return mrpc_storage_explain(&decoder, type, result, (size_t)(decoder.cursor - start), size, error);
 }
 
-/* `own`: how many bytes the arena of the message is to hold besides the message. */
-static int decode_new(const mrpc_type *type, const void *data, size_t size, size_t own, uint32_t flags, mrpc_heap *heap,
+mrpc_message *mrpc_storage_new(const mrpc_type *type, size_t size, bool alias, mrpc_heap *heap, mrpc_error *error)
+{
+    mrpc_message *made = new_message(type, alias && size > ALIAS_BLOCK ? ALIAS_BLOCK : size, heap);
+    if (made == NULL)
+        (void)no_memory(type, error);
+    return made;
+}
+
+static int decode_new(const mrpc_type *type, const void *data, size_t size, uint32_t flags, mrpc_heap *heap,
                       void **message, mrpc_error *error)
 {
-    mrpc_message *made = new_message(type, own, heap);
+    mrpc_message *made = mrpc_storage_new(type, size, flags != 0, heap, error);
     if (made == NULL)
-        return no_memory(type, error);
+        return MRPC_ENOMEM;
     int result = decode(type, data, size, flags, made, error);
     if (result == 0)
         *message = made;
@@ -125,14 +134,13 @@ static int decode_new(const mrpc_type *type, const void *data, size_t size, size
 int mrpc_message_decode(const mrpc_type *type, const void *data, size_t size, mrpc_heap *heap, void **message,
                         mrpc_error *error)
 {
-    return decode_new(type, data, size, size, 0, heap, message, error);
+    return decode_new(type, data, size, 0, heap, message, error);
 }
 
 int mrpc_message_decode_alias(const mrpc_type *type, const void *data, size_t size, mrpc_heap *heap, void **message,
                               mrpc_error *error)
 {
-    size_t own = size < ALIAS_BLOCK ? size : ALIAS_BLOCK;
-    return decode_new(type, data, size, own, MRPC_DECODE_ALIAS, heap, message, error);
+    return decode_new(type, data, size, MRPC_DECODE_ALIAS, heap, message, error);
 }
 
 int mrpc_message_decode_in(const mrpc_type *type, const void *data, size_t size, void *owner, void **message,

@@ -146,10 +146,10 @@ typedef struct mrpc_codec {
     /* Validates a native block and turns its offsets into pointers, in one pass, in place; block then begins with the
      * message. EFORMAT. */
     int (*unmarshal)(mrpc_scatter *scatter);
-    /* Appends the message in the protobuf encoding. When there is room for three extents or more, strings, bytes, packed
-     * lists of fixed-size numbers and unknown fields of more than 64 bytes and at least the threshold are referenced;
-     * extents are then all parts of the message in their order, those of the block as well, and extent_size is the
-     * bytes of those that are not. With an extent_count of 0 nothing was referenced. Errors as marshal. */
+    /* Appends the message in the protobuf encoding. When there is room for three extents or more, strings, bytes,
+     * packed lists of fixed-size numbers and unknown fields of more than 64 bytes and at least the threshold are
+     * referenced; extents are then all parts of the message in their order, those of the block as well, and extent_size
+     * is the bytes of those that are not. With an extent_count of 0 nothing was referenced. Errors as marshal. */
     int (*encode)(mrpc_gather *gather, const void *message);
     /* Merges [cursor, end) into a message that was constructed, or zeroed but for its arena. EFORMAT, ENOMEM. */
     int (*decode)(mrpc_decoder *decoder, void *message);

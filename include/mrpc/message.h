@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include <mrpc/heap.h>
 
@@ -287,6 +288,18 @@ MRPC_API bool mrpc_enum_number(const mrpc_enum *enumeration, const char *name, i
 MRPC_API MRPC_MUST_CHECK int64_t mrpc_message_encode(const mrpc_type *type, const void *message, void *buffer,
                                                      size_t size);
 
+/* The same as a list of pieces for writev(), sendmsg() or io_uring: text, bytes, packed lists of fixed-size numbers and
+ * unknown fields of at least `threshold` bytes (0: 4,096; up to 64 bytes are always copied) are listed where
+ * they lie in the message, which must neither change nor go while the list is used. All the rest is written into
+ * *buffer: NULL or memory from malloc() of *size bytes, which is replaced by larger memory when it is too small, as
+ * getline() does; the caller ends it with free(), also after an error.
+ * `pieces` has room for *count of them, of which no more than 1,024 are used; when it runs out, what follows is copied.
+ * *count is then how many there are, which is 0 for an empty encoding; none is empty. Returns the bytes of all pieces,
+ * or what mrpc_message_encode() fails with, and EINVAL for a *count of 0; the list is then empty. */
+MRPC_API MRPC_MUST_CHECK int64_t mrpc_message_encode_iov(const mrpc_type *type, const void *message, size_t threshold,
+                                                         struct iovec *pieces, size_t *count, void **buffer,
+                                                         size_t *size);
+
 /* A message from bytes in the protobuf encoding, in an arena of its own over `heap` (or malloc). Errors: EFORMAT (with
  * the offset and the field in *error), ENOMEM. */
 MRPC_API MRPC_MUST_CHECK int mrpc_message_decode(const mrpc_type *type, const void *data, size_t size, mrpc_heap *heap,
@@ -296,6 +309,14 @@ MRPC_API MRPC_MUST_CHECK int mrpc_message_decode(const mrpc_type *type, const vo
  * message does. Strings are copied, since they end in NUL. */
 MRPC_API MRPC_MUST_CHECK int mrpc_message_decode_alias(const mrpc_type *type, const void *data, size_t size,
                                                        mrpc_heap *heap, void **message, mrpc_error *error);
+
+/* The same from bytes that lie in `count` buffers, one behind the other, cut anywhere, also within a number; buffers
+ * may be empty, and the array is not needed afterwards. Errors are those of all bytes in one buffer. What lies in one
+ * buffer is read there. Of what is cut, bytes and strings are copied once, into the message; a number, a packed list,
+ * an entry of a map or an unknown field is put together first, which takes memory as large as that for a moment. Takes
+ * linear time. With `alias`, large bytes fields that are not cut point into the buffers, as above. */
+MRPC_API MRPC_MUST_CHECK int mrpc_message_decode_iov(const mrpc_type *type, const struct iovec *pieces, size_t count,
+                                                     bool alias, mrpc_heap *heap, void **message, mrpc_error *error);
 
 #ifdef __cplusplus
 }

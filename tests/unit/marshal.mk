@@ -13,7 +13,8 @@ EXTENSION_FILES = gen/extensions.mrpc.c gen/extensions.marshal.c
 CODEC_HELP = tests/unit/marshal/codec_help.c tests/unit/marshal/codec_help.h \
 	tests/unit/marshal/random_message.c tests/unit/marshal/random_message.h
 
-MARSHAL_TESTS = tests/unit/marshal/test_concurrent tests/unit/marshal/test_extension tests/unit/marshal/test_extension_peer \
+MARSHAL_TESTS = tests/unit/marshal/test_concurrent tests/unit/marshal/test_decode_iov tests/unit/marshal/test_encode_iov \
+	tests/unit/marshal/test_extension tests/unit/marshal/test_extension_peer \
 	tests/unit/marshal/test_failures tests/unit/marshal/test_fast_paths tests/unit/marshal/test_from_text \
 	tests/unit/marshal/test_json tests/unit/marshal/test_module tests/unit/marshal/test_native \
 	tests/unit/marshal/test_peer tests/unit/marshal/test_proto2 tests/unit/marshal/test_protobuf tests/unit/marshal/test_round_trip \
@@ -24,6 +25,14 @@ TESTS += $(MARSHAL_TESTS)
 tests_unit_marshal_test_concurrent_SOURCES = tests/unit/marshal/test_concurrent.c $(CODEC_HELP)
 nodist_tests_unit_marshal_test_concurrent_SOURCES = $(EVERYTHING_FILES)
 tests_unit_marshal_test_concurrent_LDADD = $(TEST_LDADD)
+tests_unit_marshal_test_decode_iov_SOURCES = tests/unit/marshal/test_decode_iov.c $(CODEC_HELP) $(FAILING_ALLOC_FILES)
+nodist_tests_unit_marshal_test_decode_iov_SOURCES = $(EVERYTHING_FILES)
+tests_unit_marshal_test_decode_iov_LDADD = $(TEST_LDADD)
+tests_unit_marshal_test_decode_iov_LDFLAGS = $(WRAP_ALLOCATIONS)
+tests_unit_marshal_test_encode_iov_SOURCES = tests/unit/marshal/test_encode_iov.c $(CODEC_HELP) $(FAILING_ALLOC_FILES)
+nodist_tests_unit_marshal_test_encode_iov_SOURCES = $(EVERYTHING_FILES)
+tests_unit_marshal_test_encode_iov_LDADD = $(TEST_LDADD)
+tests_unit_marshal_test_encode_iov_LDFLAGS = $(WRAP_ALLOCATIONS)
 tests_unit_marshal_test_extension_SOURCES = tests/unit/marshal/test_extension.c $(CODEC_HELP) $(FAILING_ALLOC_FILES)
 nodist_tests_unit_marshal_test_extension_SOURCES = $(EVERYTHING_FILES) $(EXTENSION_FILES) gen/extension_options.mrpc.c \
 	gen/extension_options.marshal.c

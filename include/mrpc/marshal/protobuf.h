@@ -136,8 +136,8 @@ typedef struct mrpc_wire_out {
     int error; /* 0 with a NULL front: the buffer is too small, `needed` bytes would bring encoding further */
     uint32_t hole_count;
     size_t needed;
-    size_t refer_min; /* so many bytes are referenced; SIZE_MAX: nothing is */
-    size_t referred;  /* bytes that are referenced so far */
+    size_t refer_min;                      /* so many bytes are referenced; SIZE_MAX: nothing is */
+    size_t referred;                       /* bytes that are referenced so far */
     mrpc_wire_hole holes[MRPC_WIRE_HOLES]; /* the last one first */
 } mrpc_wire_out;
 
@@ -586,8 +586,8 @@ MRPC_INLINE uint8_t *mrpc_wire_put_entries(mrpc_wire_out *out, uint8_t *front, u
     return front;
 }
 
-/* When they are referenced, the first byte is copied all the same: unlike other fields they have no tag before them, and
- * mrpc_wire_referred() could not tell them from a part of the field before them. */
+/* When they are referenced, the first byte is copied all the same: unlike other fields they have no tag before them,
+ * and mrpc_wire_referred() could not tell them from a part of the field before them. */
 MRPC_OUTLINE uint8_t *mrpc_wire_put_kept(mrpc_wire_out *out, uint8_t *front, const mrpc_unknown *unknown,
                                          const char *where)
 {
@@ -617,7 +617,8 @@ MRPC_INLINE void mrpc_wire_settle(mrpc_wire_out *out, const uint8_t *front)
     memmove(to, front, (size_t)(out->end - front));
 }
 
-/* Turns the pairs into all parts of the message in their order; the block is about to move from `front` to its place. */
+/* Turns the pairs into all parts of the message in their order; the block is about to move from `front` to its place.
+ */
 MRPC_OUTLINE void mrpc_wire_settle_extents(mrpc_wire_out *out, const uint8_t *front)
 {
     mrpc_gather *gather = out->gather;

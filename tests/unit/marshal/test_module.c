@@ -11,6 +11,7 @@
 
 #include <mrpc/marshal.h>
 
+#include "everything.mrpc.h"
 #include "marshal/selftest.h"
 
 extern const mrpc_module mrpc_module_everything, mrpc_module_everything_5fimport;
@@ -204,6 +205,29 @@ static void tables_that_cannot_be_are_refused(void **state)
     assert_bad_table(&module, MRPC_EMODULE, "vector 0");
 }
 
+/* The program was compiled with the headers of another libmrpc. */
+static void linked_module_of_another_abi_is_not_called(void **state)
+{
+    (void)state;
+    static mrpc_codec codecs[CODECS];
+    mrpc_module module = mrpc_module_everything;
+    memcpy(codecs, module.codecs, module.codec_count * sizeof *codecs);
+    for (uint32_t i = 0; i < module.codec_count; i++)
+        codecs[i].decode = decode_refusing;
+    module.codecs = codecs;
+    mrpc_file file = *everything_Plain_type.file;
+    mrpc_type type = everything_Plain_type;
+    file.linked = &module;
+    type.file = &file;
+    void *message = NULL;
+    mrpc_error error;
+    assert_int_equal(mrpc_message_decode(&type, "\x28\x07", 2, NULL, &message, &error), MRPC_EFORMAT);
+    module.abi--;
+    assert_int_equal(mrpc_message_decode(&type, "\x28\x07", 2, NULL, &message, &error), 0);
+    assert_int_equal(((everything_Plain *)message)->an_int32, 7);
+    mrpc_release(message);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +235,7 @@ int main(void)
         cmocka_unit_test(module_has_what_its_messages_and_methods_reach),
         cmocka_unit_test(codecs_that_do_something_else_are_found_out),
         cmocka_unit_test(tables_that_cannot_be_are_refused),
+        cmocka_unit_test(linked_module_of_another_abi_is_not_called),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
