@@ -28,7 +28,8 @@ budget() {
     case $1 in
     failures) echo 600 ;;
     devices) echo 400 ;;
-    running | death | connections) echo 180 ;;
+    death) echo 300 ;;
+    running | connections) echo 180 ;;
     *) echo 120 ;;
     esac
 }
