@@ -17,7 +17,7 @@ printf '#include <infiniband/verbs.h>\n#include <rdma/rdma_cma.h>\n' | ${CC:-cc}
 
 # declared NAME - what a verb returns; nothing: it is none
 declared() {
-    grep -oE "([a-z_]+ ){1,3}[*]*(__)?$1\(" "$work/headers" | head -n 1 | sed -E "s/(__)?$1\(//"
+    grep -oE "([a-z0-9_]+ ){1,3}[*]*(__)?$1\(" "$work/headers" | head -n 1 | sed -E "s/(__)?$1\(//"
 }
 
 # Comments and strings name verbs as well.
