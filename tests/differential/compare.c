@@ -223,24 +223,42 @@ static void *parse_json(const compared_type *with, const char *json)
     return message;
 }
 
+/* The JSON of the message. NULL: it has none, because of a string of proto2 that is not UTF-8, of which libprotobuf
+ * leaves the wrong bytes out. */
+static char *print_json(const compared_type *with, const void *message, const char *theirs)
+{
+    mrpc_error error = {0};
+    char *json = NULL;
+    if (mrpc_json_print(with->type, message, NULL, &json, NULL, &error) != 0 &&
+        strstr(mrpc_error_text(&error), "not UTF-8") == NULL)
+        fail_text(with, mrpc_error_text(&error), theirs);
+    return json;
+}
+
+static void compare_jsons(const compared_type *with, const char *ours, const char *theirs, const test_bytes *expected)
+{
+    test_bytes read;
+    if (!peer_parse_json(with->schema->peer, with->type->name, ours, &read))
+        fail_text(with, "libprotobuf refuses the JSON", ours);
+    compare_bytes(with->type, "the JSON, as libprotobuf reads it", &read, expected);
+    compare_parsed(with, "the JSON", parse_json(with, ours), expected);
+    compare_parsed(with, "libprotobuf's JSON", parse_json(with, theirs), expected);
+    with->schema->counts->jsons++;
+    test_bytes_free(&read);
+}
+
 /* Each reads the JSON of the other, where libprotobuf has JSON for the message, and reads its own. */
 static void compare_json(const compared_type *with, const void *message, const test_bytes *bytes)
 {
-    test_bytes expected = {0}, read;
-    mrpc_error error = {0};
-    char *ours = NULL, *theirs = peer_print_json(with->schema->peer, with->type->name, bytes);
-    if (theirs != NULL && peer_parse_json(with->schema->peer, with->type->name, theirs, &expected) &&
-        mrpc_json_print(with->type, message, NULL, &ours, NULL, &error) == 0) {
-        if (!peer_parse_json(with->schema->peer, with->type->name, ours, &read))
-            fail_text(with, "libprotobuf refuses the JSON", ours);
-        compare_bytes(with->type, "the JSON, as libprotobuf reads it", &read, &expected);
-        compare_parsed(with, "the JSON", parse_json(with, ours), &expected);
-        compare_parsed(with, "libprotobuf's JSON", parse_json(with, theirs), &expected);
-        with->schema->counts->jsons++;
-        test_bytes_free(&read);
+    test_bytes expected = {0};
+    char *theirs = peer_print_json(with->schema->peer, with->type->name, bytes);
+    if (theirs != NULL && peer_parse_json(with->schema->peer, with->type->name, theirs, &expected)) {
+        char *ours = print_json(with, message, theirs);
+        if (ours != NULL)
+            compare_jsons(with, ours, theirs, &expected);
+        free(ours);
     }
     test_bytes_free(&expected);
-    free(ours);
     free(theirs);
 }
 
