@@ -60,7 +60,7 @@ static int check_rdma(mrpc_connection_options *checked, mrpc_error *error)
     checked->rdma_window = (uint32_t)or_default(checked->rdma_window, 16);
     checked->rdma_buffer = (uint32_t)or_default(checked->rdma_buffer, 16384);
     checked->rdma_segments = (uint32_t)or_default(checked->rdma_segments, 8);
-    checked->rdma_read = or_default(checked->rdma_read, 65536);
+    checked->rdma_read = or_default(checked->rdma_read, UINT64_MAX);
     checked->rdma_retry = (uint32_t)or_default(checked->rdma_retry, 6);
     checked->rdma_rnr_retry = (uint32_t)or_default(checked->rdma_rnr_retry, 6);
     if (checked->rdma_window > 1024)

@@ -54,7 +54,7 @@ typedef struct mrpc_connection_options {
     uint32_t rdma_rnr_retry; /* rdma: the same when the peer has no buffer, which does not happen between mrpc's
                                 peers */
     uint64_t rdma_read; /* rdma: a message with a payload of so many bytes or more is not sent but read by the peer,
-                           from where it lies in the heap; default 64 KiB; UINT64_MAX: none is */
+                           from where it lies in the heap; 0, the default: none is (docs/RDMA.md says why) */
     bool rdma_retry_forever; /* rdma: 7 for both, which some devices take for ever: a dead peer may never be noticed */
     bool rdma_no_inline;     /* rdma: do without inline sends, as a device without them does */
     bool rdma_no_srq;        /* rdma: a receive queue for each connection, as on a device that can share none */

@@ -430,7 +430,7 @@ static void large_payloads_are_read_from_where_they_lie(void **state)
 {
     (void)state;
     enum { CALLS = 20, SIZE = 3000000, COPIES = 4096 /* bytes that are copied each way at most, whatever the size */ };
-    const setup how = {.name = "rdma", .address = "rdma://10.99.0.1:0"};
+    const setup how = {.name = "rdma", .address = "rdma://10.99.0.1:0", .connection = CONNECTION(.rdma_read = 65536)};
     fixture f;
     set_up(&f, &how);
     mrpc_counters cost = cost_of_calls(&f, SIZE, CALLS);
@@ -446,8 +446,7 @@ static void large_payloads_are_read_from_where_they_lie(void **state)
 static void messages_are_read_only_from_the_threshold_on(void **state)
 {
     (void)state;
-    const setup how = {
-        .name = "rdma", .address = "rdma://10.99.0.1:0", .connection = CONNECTION(.rdma_read = UINT64_MAX)};
+    const setup how = {.name = "rdma", .address = "rdma://10.99.0.1:0", .connection = CONNECTION(.rdma_read = 2 << 20)};
     fixture f;
     set_up(&f, &how);
     mrpc_counters cost = cost_of_calls(&f, 1 << 20, 5);
