@@ -135,7 +135,8 @@ static void releasing_a_part_of_a_decoded_message_leaves_it_alone(void **state)
     (void)state;
     const mrpc_codec codec = {
         .name = "test.Everything", .size = sizeof(Everything), .encode = encode_nothing, .decode = decode_leaf};
-    const mrpc_module module = {.table_size = sizeof module, .codec_count = 1, .codecs = &codec};
+    const mrpc_module module = {
+        .table_size = sizeof module, .abi = MRPC_MODULE_ABI, .codec_count = 1, .codecs = &codec};
     const mrpc_file file = {.table_size = sizeof file, .name = "test.proto", .linked = &module};
     mrpc_type type = Everything_type;
     type.file = &file;
