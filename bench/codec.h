@@ -29,6 +29,7 @@ typedef enum codec_task {
     CODEC_MARSHAL,
     CODEC_UNMARSHAL,
     CODEC_COPY,
+    CODEC_LIST, /* to and from lists of pieces, which is not to be compared with what others do with one buffer */
     CODEC_TASKS
 } codec_task;
 

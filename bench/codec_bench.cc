@@ -129,7 +129,7 @@ void print_native(const std::vector<Operation> &operations)
 
 void print(const std::vector<Operation> &operations)
 {
-    static const char *const tasks[] = {"encode", "decode", "marshal", "unmarshal", "copy"};
+    static const char *const tasks[] = {"encode", "decode", "marshal", "unmarshal", "copy", "list"};
     for (const Operation &operation : operations)
         std::printf("  %-24s %-10s %-32s %10.1f ns\n", operation.peer->name, tasks[operation.way->task],
                     operation.way->name, operation.median());

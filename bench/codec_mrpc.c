@@ -123,6 +123,37 @@ static bool encode(codec_subject *subject, size_t times)
            memcmp(subject->work, subject->input->bytes, subject->input->size) == 0;
 }
 
+/* As for writev(): what is large stays where it is. */
+static bool encode_list(codec_subject *subject, size_t times)
+{
+    struct iovec pieces[64];
+    int64_t size = 0;
+    size_t room = 0;
+    void *buffer = NULL;
+    for (size_t i = 0; i < times && size >= 0; i++) {
+        size_t count = sizeof pieces / sizeof *pieces;
+        size = mrpc_message_encode_iov(subject->type, subject->message, 0, pieces, &count, &buffer, &room);
+    }
+    free(buffer);
+    return size == (int64_t)subject->input->size;
+}
+
+/* Cut in the middle, and without a copy of large bytes. */
+static bool decode_pieces(codec_subject *subject, size_t times)
+{
+    char *bytes = (char *)(uintptr_t)subject->input->bytes;
+    size_t half = subject->input->size / 2;
+    const struct iovec pieces[] = {{bytes, half}, {bytes + half, subject->input->size - half}};
+    for (size_t i = 0; i < times; i++) {
+        void *message = NULL;
+        mrpc_error error;
+        if (mrpc_message_decode_iov(subject->type, pieces, 2, true, NULL, &message, &error) != 0)
+            return false;
+        mrpc_release(message);
+    }
+    return true;
+}
+
 static bool decode_fresh(codec_subject *subject, size_t times)
 {
     for (size_t i = 0; i < times; i++) {
@@ -170,6 +201,8 @@ static const codec_way ways[] = {{CODEC_ENCODE, "", encode},
                                  {CODEC_DECODE, "fresh arena", decode_fresh},
                                  {CODEC_DECODE, "arena used again", decode_reset},
                                  {CODEC_DECODE, "arena used again, bytes alias", decode_alias},
+                                 {CODEC_LIST, "encode as a list of pieces", encode_list},
+                                 {CODEC_LIST, "decode of two halves, aliased", decode_pieces},
                                  {CODEC_COPY, "memcpy of the native block", copy_native},
                                  {CODEC_MARSHAL, "native", marshal},
                                  {CODEC_UNMARSHAL, "native, with a memcpy", unmarshal},

@@ -13,7 +13,7 @@ trap 'rm -rf "$work"' EXIT
 
 # example_of PAGE - its literal blocks, in which scdoc wants a backslash doubled
 example_of() {
-    printf '#include <stdio.h>\n#include <mrpc/mrpc.h>\n#include "hello.mrpc.h"\n'
+    printf '#include <stdio.h>\n#include <stdlib.h>\n#include <mrpc/mrpc.h>\n#include "hello.mrpc.h"\n'
     awk '/^```/ { on = !on; next } on' "$1" | sed 's/\\\\/\\/g'
 }
 
@@ -21,7 +21,7 @@ example_of() {
 prototypes_of_headers() {
     printf '#include <mrpc/mrpc.h>\n#include <mrpc/service_module.h>\n' >"$work/all.c"
     $CC -std=gnu11 -E -P -I"$top_srcdir/include" "$work/all.c" | tr '\n' ' ' | tr ';' '\n' |
-        sed -E 's/__attribute__ *\(\([^()]*(\([^()]*\))?[^()]*\)\)//g; s/^ *extern //' | tr -d ' _'
+        sed -E 's/__attribute__ *\(\([^()]*(\([^()]*\))?[^()]*\)\)//g; s/^ *extern //; s/_Bool/bool/g' | tr -d ' _'
 }
 prototypes_of_headers >"$work/prototypes"
 

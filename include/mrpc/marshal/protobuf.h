@@ -136,8 +136,8 @@ typedef struct mrpc_wire_out {
     int error; /* 0 with a NULL front: the buffer is too small, `needed` bytes would bring encoding further */
     uint32_t hole_count;
     size_t needed;
-    size_t refer_min;                      /* so many bytes are referenced; SIZE_MAX: nothing is */
     size_t referred;                       /* bytes that are referenced so far */
+    size_t refer_min;                      /* so many bytes are referenced; SIZE_MAX: nothing is */
     mrpc_wire_hole holes[MRPC_WIRE_HOLES]; /* the last one first */
 } mrpc_wire_out;
 
@@ -651,9 +651,10 @@ MRPC_INLINE int mrpc_wire_encode(mrpc_gather *gather, const void *message, mrpc_
         out.needed = 0;
         out.referred = 0;
         out.refer_min = SIZE_MAX;
-        gather->extent_count = 0;
-        if (MRPC_UNLIKELY(gather->extent_capacity >= 3))
+        if (MRPC_UNLIKELY(gather->extent_capacity >= 3)) {
             out.refer_min = gather->threshold > MRPC_SHORT ? gather->threshold : MRPC_SHORT + 1;
+            gather->extent_count = 0;
+        }
         uint8_t *front = write(&out, out.end, message, gather->depth);
         if (MRPC_LIKELY(front != NULL)) {
             size_t size = (size_t)(out.end - front);
