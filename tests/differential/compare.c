@@ -103,23 +103,6 @@ static test_bytes encode(const compared_type *with, const void *message)
     return bytes;
 }
 
-static void *decode_by_table(const mrpc_type *type, const test_bytes *bytes)
-{
-    mrpc_message *message = mrpc_message_new(type, NULL);
-    assert_non_null(message);
-    const uint8_t *start = (const uint8_t *)bytes->data;
-    mrpc_decoder decoder = {.start = start,
-                            .cursor = start,
-                            .end = start + bytes->size,
-                            .arena = message->arena,
-                            .grow = mrpc_arena_grow,
-                            .depth = MRPC_DEPTH_LIMIT};
-    if (mrpc_table_decode(type, &decoder, message) == 0)
-        return message;
-    mrpc_release(message);
-    return NULL;
-}
-
 /* Decodes from memory that sanitizers watch to the byte. NULL: it is refused, for the reason in *error. */
 static void *decode(const compared_type *with, const test_bytes *bytes, mrpc_error *error)
 {
@@ -128,7 +111,7 @@ static void *decode(const compared_type *with, const test_bytes *bytes, mrpc_err
     int result = mrpc_message_decode(with->type, copy.data, copy.size, NULL, &message, error);
     assert_true(result == 0 || result == MRPC_EFORMAT);
     if (with->type->file->linked != NULL) {
-        void *by_table = decode_by_table(with->type, &copy);
+        void *by_table = test_decode_by_table(with->type, &copy);
         if ((by_table == NULL) != (message == NULL) ||
             (message != NULL && !mrpc_message_equal(with->type, message, by_table))) {
             print_bytes("bytes", bytes, 0);

@@ -42,18 +42,19 @@ int mrpc_rdma_connection_hand_over(mrpc_rdma_connection *connection, const mrpc_
 static int deliver(mrpc_stream_rx *rx, const mrpc_incoming *incoming)
 {
     mrpc_rdma_connection *connection = (mrpc_rdma_connection *)((char *)rx - offsetof(mrpc_rdma_connection, rx));
-    int failure = 0;
     switch (incoming->header->type) {
     case FRAME_OFFER:
-        return mrpc_rdma_read_offered(connection, incoming);
+        mrpc_rdma_read_offered(connection, incoming);
+        return 0;
     case FRAME_RETURN:
-        return mrpc_rdma_offer_returned(connection, incoming);
+        mrpc_rdma_offer_returned(connection, incoming);
+        return 0;
     case FRAME_CANCEL:
         mrpc_rdma_read_end_call(connection, incoming->header->call);
         break;
     default:
-        if (MRPC_UNLIKELY(connection->reads.first != NULL) && mrpc_rdma_read_defer(connection, incoming, &failure))
-            return failure;
+        if (MRPC_UNLIKELY(connection->reads.first != NULL) && mrpc_rdma_read_defer(connection, incoming))
+            return 0;
     }
     return mrpc_rdma_connection_hand_over(connection, incoming);
 }
@@ -165,21 +166,22 @@ static int create_queue_pair(mrpc_rdma_connection *connection, mrpc_error *error
     return mrpc_rdma_error(error, connection->base.peer, "rdma_create_qp", errno);
 }
 
-/* Where large messages come from and go to without being copied, as far as the device can do that. */
+/* Where large messages come from and go to without being copied, as far as it is asked for and the device can do it. */
 static int enter_heaps(mrpc_rdma_connection *connection, mrpc_rdma_device *device, mrpc_error *error)
 {
-    int failure = connection->send_heap == NULL ? mrpc_rdma_device_make_replies(device, error) : 0;
+    bool offers = device->has_windows && connection->offers.threshold != UINT64_MAX;
+    int failure = offers && connection->send_heap == NULL ? mrpc_rdma_device_make_replies(device, error) : 0;
     if (failure != 0)
         return failure;
-    if (connection->send_heap == NULL)
+    if (offers && connection->send_heap == NULL)
         connection->send_heap = device->replies;
     mrpc_heap *received = connection->rx.heap != NULL ? connection->rx.heap : device->heap;
     bool reads = device->attributes.max_qp_rd_atom > 0 && device->attributes.max_qp_init_rd_atom > 0;
     if (reads)
         connection->reads.registry = mrpc_rdma_registry_enter(device, received);
-    if (device->has_windows)
+    if (offers)
         connection->offers.registry = mrpc_rdma_registry_enter(device, connection->send_heap);
-    if ((reads && connection->reads.registry == NULL) || (device->has_windows && connection->offers.registry == NULL))
+    if ((reads && connection->reads.registry == NULL) || (offers && connection->offers.registry == NULL))
         return mrpc_error_set(error, MRPC_ENOMEM, "%s: no memory for registrations", connection->base.peer);
     return 0;
 }

@@ -261,18 +261,19 @@ void mrpc_rdma_offer_detach(mrpc_rdma_connection *connection)
     }
 }
 
-int mrpc_rdma_offer_returned(mrpc_rdma_connection *connection, const mrpc_incoming *incoming)
+void mrpc_rdma_offer_returned(mrpc_rdma_connection *connection, const mrpc_incoming *incoming)
 {
     mrpc_rdma_offers *offers = &connection->offers;
     for (uint32_t at = 0; at < incoming->header->block; at += (uint32_t)sizeof(uint64_t)) {
         uint64_t number;
         memcpy(&number, incoming->head + at, sizeof number);
         mrpc_rdma_loan *loan = number < offers->most ? offers->loans[number] : NULL;
-        if (loan == NULL || loan->state != LOAN_OUT)
-            return MRPC_EPROTO;
+        if (loan == NULL || loan->state != LOAN_OUT) {
+            mrpc_rdma_connection_fail_text(connection, MRPC_EPROTO, "the peer gives back an offer that is not out");
+            return;
+        }
         enqueue(offers, loan, LOAN_CLOSING);
     }
-    return 0;
 }
 
 void mrpc_rdma_offer_closed(mrpc_rdma_connection *connection, mrpc_rdma_loan *loan)

@@ -206,8 +206,8 @@ bool mrpc_rdma_offer_abandon(mrpc_rdma_connection *connection, const mrpc_send_t
 void mrpc_rdma_offer_end_call(mrpc_rdma_connection *connection, uint32_t call);
 /* The same for all. */
 void mrpc_rdma_offer_detach(mrpc_rdma_connection *connection);
-/* A RETURN frame. 0, or MRPC_EPROTO with connection->reason. */
-MRPC_MUST_CHECK int mrpc_rdma_offer_returned(mrpc_rdma_connection *connection, const mrpc_incoming *incoming);
+/* A RETURN frame. A wrong one ends the connection. */
+void mrpc_rdma_offer_returned(mrpc_rdma_connection *connection, const mrpc_incoming *incoming);
 /* Its windows are closed: nobody reads it any more. */
 void mrpc_rdma_offer_closed(mrpc_rdma_connection *connection, mrpc_rdma_loan *loan);
 /* Has all windows closed that are open. False: it takes the end of the queue pair to do that. */
@@ -230,11 +230,11 @@ typedef struct mrpc_rdma_reads {
     uint64_t returns[RDMA_OFFERS]; /* numbers to be given back */
 } mrpc_rdma_reads;
 
-/* An OFFER frame. 0, or MRPC_EPROTO… with connection->reason. */
-MRPC_MUST_CHECK int mrpc_rdma_read_offered(mrpc_rdma_connection *connection, const mrpc_incoming *incoming);
-/* A frame that must not overtake a message of the call that is being read: it is kept, and true returned; or *failure
- * set. */
-bool mrpc_rdma_read_defer(mrpc_rdma_connection *connection, const mrpc_incoming *incoming, int *failure);
+/* An OFFER frame. A wrong one ends the connection. */
+void mrpc_rdma_read_offered(mrpc_rdma_connection *connection, const mrpc_incoming *incoming);
+/* True: the frame must not overtake a message of the call that is being read, and was kept; without memory for it, the
+ * connection ends. */
+bool mrpc_rdma_read_defer(mrpc_rdma_connection *connection, const mrpc_incoming *incoming);
 /* The next READ. False: there is none. */
 bool mrpc_rdma_read_next(mrpc_rdma_connection *connection, struct ibv_send_wr *post, struct ibv_sge *place,
                          mrpc_rdma_request *request);

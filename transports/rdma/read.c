@@ -11,6 +11,7 @@
 #include "transports/rdma/rdma.h"
 #include "transports/stream/partial.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,9 +65,11 @@ static bool count(mrpc_rdma_connection *connection, uint64_t bytes)
     return true;
 }
 
-static int broken(mrpc_rdma_connection *connection, const char *what)
+static void broken(mrpc_rdma_connection *connection, const char *what)
 {
-    return mrpc_error_set(&connection->reason, MRPC_EPROTO, "%s: an offer: %s", connection->base.peer, what);
+    char text[128];
+    (void)snprintf(text, sizeof text, "the peer's offer: %s", what);
+    mrpc_rdma_connection_fail_text(connection, MRPC_EPROTO, text);
 }
 
 /* --- what is offered --- */
@@ -159,28 +162,37 @@ static void append(mrpc_rdma_reads *reads, mrpc_rdma_read *read)
         reads->posting = read;
 }
 
-int mrpc_rdma_read_offered(mrpc_rdma_connection *connection, const mrpc_incoming *offer)
+/* NULL: the connection ends. */
+static mrpc_rdma_read *begin(mrpc_rdma_connection *connection, const mrpc_incoming *offer)
 {
-    mrpc_rdma_reads *reads = &connection->reads;
+    const mrpc_rdma_reads *reads = &connection->reads;
+    mrpc_rdma_read *read = NULL;
     if (reads->registry == NULL || reads->count + reads->return_count >= RDMA_OFFERS)
-        return broken(connection, "more are out than this side takes");
-    if (mrpc_stream_partial_find(&connection->rx, offer->header->call) != NULL)
-        return broken(connection, "a message of the same call is under way");
-    mrpc_rdma_read *read = calloc(1, sizeof *read);
+        broken(connection, "more are out than this side takes");
+    else if (mrpc_stream_partial_find(&connection->rx, offer->header->call) != NULL)
+        broken(connection, "a message of the same call is under way");
+    else if ((read = calloc(1, sizeof *read)) == NULL)
+        mrpc_rdma_connection_fail_text(connection, MRPC_ENOMEM, "no memory for an offer");
+    return read;
+}
+
+void mrpc_rdma_read_offered(mrpc_rdma_connection *connection, const mrpc_incoming *offer)
+{
+    mrpc_rdma_read *read = begin(connection, offer);
     if (read == NULL)
-        return mrpc_error_set(&connection->reason, MRPC_ENOMEM, "%s: no memory for an offer", connection->base.peer);
+        return;
     read->last = &read->first;
     uint64_t offsets[RDMA_PLACES], rest = 0;
     const char *what = parse(read, offer, offsets, &rest);
     if (what != NULL) {
         free(read);
-        return broken(connection, what);
+        broken(connection, what);
+        return;
     }
     read->refused = prepare(connection, read, offer->head + sizeof(mrpc_frame), offsets, rest);
     if (read->refused != 0)
         empty(read);
-    append(reads, read);
-    return 0;
+    append(&connection->reads, read);
 }
 
 /* --- what has to wait --- */
@@ -201,29 +213,34 @@ static deferred *keep(const mrpc_incoming *incoming, uint64_t counted)
     return frame;
 }
 
-bool mrpc_rdma_read_defer(mrpc_rdma_connection *connection, const mrpc_incoming *incoming, int *failure)
+/* False: the connection ends. */
+static bool append_deferred(mrpc_rdma_connection *connection, mrpc_rdma_read *read, const mrpc_incoming *incoming)
+{
+    uint64_t bytes = sizeof(deferred) + incoming->header->size;
+    if (!count(connection, bytes)) {
+        broken(connection, "too much of the same call comes behind it");
+        return false;
+    }
+    deferred *frame = keep(incoming, bytes);
+    if (frame == NULL) {
+        connection->rx.unfinished -= bytes;
+        mrpc_rdma_connection_fail_text(connection, MRPC_ENOMEM, "no memory for a frame behind an offer");
+        return false;
+    }
+    *read->last = frame;
+    read->last = &frame->next;
+    return true;
+}
+
+bool mrpc_rdma_read_defer(mrpc_rdma_connection *connection, const mrpc_incoming *incoming)
 {
     uint8_t type = incoming->header->type;
     bool ordered = type == FRAME_MESSAGE || type == FRAME_STATUS || type == FRAME_BIND;
     mrpc_rdma_read *read = ordered ? read_of_call(connection, incoming->header->call) : NULL;
     if (read == NULL)
         return false;
-    uint64_t bytes = sizeof(deferred) + incoming->header->size;
-    deferred *frame = NULL;
-    if (!count(connection, bytes))
-        *failure = broken(connection, "too much of the same call comes behind it");
-    else
-        frame = keep(incoming, bytes);
-    if (*failure == 0 && frame == NULL) {
-        connection->rx.unfinished -= bytes;
-        *failure = mrpc_error_set(&connection->reason, MRPC_ENOMEM, "%s: no memory for a frame", connection->base.peer);
-    }
-    if (*failure != 0) {
+    if (!append_deferred(connection, read, incoming))
         mrpc_arena_free(incoming->arena);
-        return true;
-    }
-    *read->last = frame;
-    read->last = &frame->next;
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "marshal/gather.h"
+#include "marshal/table.h"
 #include "tests/unit/marshal/codec_help.h"
 
 test_bytes test_bytes_copy(const void *data, size_t size)
@@ -106,4 +107,21 @@ void *test_decode(const mrpc_type *type, const void *data, size_t size, test_rea
     }
     test_bytes_free(&copy);
     return message;
+}
+
+void *test_decode_by_table(const mrpc_type *type, const test_bytes *bytes)
+{
+    mrpc_message *message = mrpc_message_new(type, NULL);
+    assert_non_null(message);
+    const uint8_t *start = (const uint8_t *)bytes->data;
+    mrpc_decoder decoder = {.start = start,
+                            .cursor = start,
+                            .end = start + bytes->size,
+                            .arena = message->arena,
+                            .grow = mrpc_arena_grow,
+                            .depth = MRPC_DEPTH_LIMIT};
+    if (mrpc_table_decode(type, &decoder, message) == 0)
+        return message;
+    mrpc_release(message);
+    return NULL;
 }

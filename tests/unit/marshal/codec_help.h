@@ -34,4 +34,7 @@ void *test_unmarshal(const mrpc_type *type, const void *block, size_t size, test
 /* The caller releases the message. */
 void *test_decode(const mrpc_type *type, const void *data, size_t size, test_reason *reason);
 
+/* The same by the tables of the type. NULL: it was refused. */
+void *test_decode_by_table(const mrpc_type *type, const test_bytes *bytes);
+
 #endif /* MRPC_CODEC_HELP_H */

@@ -135,27 +135,11 @@ static void protobuf_round_trip_gives_an_equal_message(void **state)
 
 /* --- by tables --- */
 
-static void *decode_by_table(const mrpc_type *type, const test_bytes *bytes)
-{
-    mrpc_message *message = mrpc_message_new(type, NULL);
-    const uint8_t *start = (const uint8_t *)bytes->data;
-    mrpc_decoder decoder = {.start = start,
-                            .cursor = start,
-                            .end = start + bytes->size,
-                            .arena = message->arena,
-                            .grow = mrpc_arena_grow,
-                            .depth = MRPC_DEPTH_LIMIT};
-    if (mrpc_table_decode(type, &decoder, message) == 0)
-        return message;
-    mrpc_release(message);
-    return NULL;
-}
-
 /* Both refuse the bytes, or both make the same message of them. */
 static void assert_decoded_alike(const mrpc_type *type, const test_bytes *bytes)
 {
     test_reason reason;
-    void *generated = test_decode(type, bytes->data, bytes->size, &reason), *table = decode_by_table(type, bytes);
+    void *generated = test_decode(type, bytes->data, bytes->size, &reason), *table = test_decode_by_table(type, bytes);
     if ((generated == NULL) != (table == NULL))
         fail_msg("%s: only one refuses it; generated code: %s %s", type->name, reason.where, reason.what);
     if (generated != NULL && !mrpc_message_equal(type, generated, table)) {
